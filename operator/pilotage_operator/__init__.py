@@ -1,0 +1,1 @@
+"""Everything that touches Kubernetes; knows nothing of models."""
