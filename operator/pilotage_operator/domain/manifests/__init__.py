@@ -1,0 +1,1 @@
+"""Child objects of the two resources, as plain dicts: a pure projection of a spec and a revision."""
