@@ -1,0 +1,1 @@
+"""The bundle: one model version as four files, and the digest that names it."""

@@ -1,0 +1,199 @@
+"""What a bundle is: its files, and `bundle.json` read into frozen dataclasses.
+
+Nothing here imports numpy, onnx or a network library: the fetching container and the server start with this module.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pilotage.bundle.errors import BundleError
+
+T = TypeVar("T")
+
+FORMAT = 1
+MODEL = "model.onnx"
+DOCUMENT = "bundle.json"
+REFERENCE = "reference.json"
+GOLDEN = "golden.jsonl"
+FILES = (DOCUMENT, GOLDEN, MODEL, REFERENCE)  # sorted by name, as in the manifest
+MANIFEST = "manifest.json"  # beside the files, not one of them
+
+# The words of the Open Inference Protocol (V2) for element types.
+_INTEGERS = ("UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64")
+DATATYPES = ("BOOL", *_INTEGERS, "FP16", "FP32", "FP64", "BYTES")
+MAX_DOCUMENT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of an input: its name, the range seen in training, and whether training had gaps in it.
+
+    `low` and `high` (`min` and `max` in the file) are None for a column that was never present. They describe the
+    training data; a value outside of them is drift, not an error.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    missing: bool
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: V2 datatype, and shape with -1 for a free dimension."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    features: tuple[Feature, ...] = ()
+
+    def signature(self) -> dict[str, Any]:
+        """Name, datatype and shape as JSON, as status and reports show them."""
+        return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What callers may rely on: the inputs a model takes and the outputs it gives."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def hash(self) -> str:
+        """64 hex digits that change when a caller would notice: names, datatypes, shapes, the columns' order.
+
+        Ranges and gaps of the training data are left out, or every retraining would be a new contract.
+        """
+        noticed = {
+            "inputs": [{**t.signature(), "features": [f.name for f in t.features]} for t in self.inputs],
+            "outputs": [t.signature() for t in self.outputs],
+        }
+        return hashlib.sha256(json.dumps(noticed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class BundleDocument:
+    """`bundle.json`."""
+
+    name: str
+    version: str
+    contract: Contract
+    provenance: Mapping[str, Any]
+    metrics: Mapping[str, float]
+
+
+def load(directory: Path) -> BundleDocument:
+    """Read the document of the bundle in `directory`.
+
+    Raises BundleError("structure", …) when a file is missing, is a link, is not expected, or says what it must not.
+    """
+    check_files(directory)
+    path = directory / DOCUMENT
+    if path.stat().st_size > MAX_DOCUMENT_BYTES:
+        raise _wrong(f"{DOCUMENT} is larger than {MAX_DOCUMENT_BYTES} bytes; build the bundle again")
+    try:
+        raw = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _wrong(f"{DOCUMENT} is not JSON ({error}); build the bundle again") from error
+    return parse(raw)
+
+
+def check_files(directory: Path) -> None:
+    """Refuse any folder that is not exactly the four regular files, with or without `manifest.json` beside them."""
+    if not directory.is_dir():
+        raise _wrong(f"{directory} is not a folder; give the folder that pilotage.bundle(...) wrote")
+    entries = {entry.name: entry for entry in directory.iterdir()}
+    for name in FILES:
+        if name not in entries:
+            raise _wrong(f"{name} is missing in {directory}; a bundle is {', '.join(FILES)}")
+    for name, entry in sorted(entries.items()):
+        if name not in FILES and name != MANIFEST:
+            raise _wrong(f"{name} does not belong into a bundle; remove it from {directory}")
+        if entry.is_symlink() or not entry.is_file():
+            raise _wrong(f"{name} is a link or a folder; a bundle has regular files only")
+
+
+def parse(raw: object) -> BundleDocument:
+    """The document from decoded JSON. Raises BundleError("structure", …) naming the place that is wrong."""
+    document = _mapping(raw, DOCUMENT)
+    if document.get("format") != FORMAT:
+        raise _wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
+    contract = _mapping(document.get("contract"), "contract")
+    return BundleDocument(
+        name=_text(document.get("name"), "name"),
+        version=_text(document.get("version"), "version"),
+        contract=Contract(
+            inputs=_sequence(contract.get("inputs"), "contract.inputs", _tensor),
+            outputs=_sequence(contract.get("outputs"), "contract.outputs", _tensor),
+        ),
+        provenance=_mapping(document.get("provenance", {}), "provenance"),
+        metrics={
+            name: _number(value, f"metrics.{name}")
+            for name, value in _mapping(document.get("metrics", {}), "metrics").items()
+        },
+    )
+
+
+def _tensor(raw: object, where: str) -> Tensor:
+    tensor = _mapping(raw, where)
+    datatype = _text(tensor.get("datatype"), f"{where}.datatype")
+    if datatype not in DATATYPES:
+        raise _wrong(f"{where}.datatype {datatype} is none of the protocol's: {', '.join(DATATYPES)}")
+    features = tensor.get("features", [])
+    return Tensor(
+        name=_text(tensor.get("name"), f"{where}.name"),
+        datatype=datatype,
+        shape=_sequence(tensor.get("shape"), f"{where}.shape", _dimension),
+        features=_sequence(features, f"{where}.features", _feature) if features else (),
+    )
+
+
+def _feature(raw: object, where: str) -> Feature:
+    feature = _mapping(raw, where)
+    low, high, missing = feature.get("min"), feature.get("max"), feature.get("missing")
+    if not isinstance(missing, bool):
+        raise _wrong(f"{where}.missing must be true or false")
+    return Feature(
+        name=_text(feature.get("name"), f"{where}.name"),
+        low=None if low is None else _number(low, f"{where}.min"),
+        high=None if high is None else _number(high, f"{where}.max"),
+        missing=missing,
+    )
+
+
+def _dimension(raw: object, where: str) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool) or raw < -1:
+        raise _wrong(f"{where} must be a whole number, or -1 for any")
+    return raw
+
+
+def _sequence(raw: object, where: str, item: Callable[[object, str], T]) -> tuple[T, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise _wrong(f"{where} must be a list with at least one entry")
+    return tuple(item(entry, f"{where}[{index}]") for index, entry in enumerate(raw))
+
+
+def _mapping(raw: object, where: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise _wrong(f"{where} must be an object")
+    return raw
+
+
+def _text(raw: object, where: str) -> str:
+    if not isinstance(raw, str) or not raw:
+        raise _wrong(f"{where} must be a text that is not empty")
+    return raw
+
+
+def _number(raw: object, where: str) -> float:
+    if not isinstance(raw, int | float) or isinstance(raw, bool):
+        raise _wrong(f"{where} must be a number")
+    return float(raw)
+
+
+def _wrong(message: str) -> BundleError:
+    return BundleError("structure", message)
