@@ -1,6 +1,7 @@
 """ModelDeployment: where and how a model is served, and how its next version gets there."""
 
-from typing import Annotated, Any, Self
+import re
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
 
@@ -9,11 +10,21 @@ from pilotage_operator.api.durations import Duration
 from pilotage_operator.api.rollout import BUILTIN_ROLLOUT, Rollout
 from pilotage_operator.api.schema import Rule, Schema, overlay
 
+_QUANTITY: Final = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
+
 # Objects of Kubernetes' own that are passed on as they are; the API server judges them in the pod.
 KubernetesObject = dict[str, Any]
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
-Quantity = Annotated[int | str, Field(union_mode="left_to_right")]
+Quantity = Annotated[
+    int | str,
+    Field(union_mode="left_to_right"),
+    Rule(
+        says="write an amount as Kubernetes does: cpu 2 or 250m, memory 512Mi or 2Gi",
+        cel="type(self) == string ? isQuantity(self) : self >= 0",
+        holds=lambda amount: re.fullmatch(_QUANTITY, str(amount)) is not None,
+    ),
+]
 
 
 class Resources(Schema):
@@ -84,7 +95,7 @@ class Traffic(Schema):
         ),
     ] = "/"
     """The prefix of the paths that the route answers for."""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Annotated[Timeouts, Field(default_factory=Timeouts)]
     """How long the gateway waits."""
 
 

@@ -41,7 +41,8 @@ class SecretRef(Schema):
     """A Secret in the same namespace."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the Secret. Its keys are `host`, `username` and `password`; for any other host they are not used."""
+    """Name of the Secret. Its keys are `registry` (the host that they are for; no other is shown them), `username`
+    and `password`."""
 
 
 class Credentials(Schema):

@@ -10,6 +10,8 @@ MODEL_VERSION_KIND: Final = "ModelVersion"
 MODEL_VERSION_PLURAL: Final = "modelversions"
 MODEL_DEPLOYMENT_KIND: Final = "ModelDeployment"
 MODEL_DEPLOYMENT_PLURAL: Final = "modeldeployments"
+CATEGORY: Final = "pilotage"
+"""`kubectl get pilotage` shows both."""
 
 DEPLOYMENT_LABEL: Final = f"{GROUP}/deployment"
 """On every child and pod of a ModelDeployment: its name."""

@@ -42,7 +42,7 @@ class Step(Schema):
         Rule(
             says="for belongs to a step with a weight; an approval takes as long as it takes",
             cel="!has(self.__for__) || has(self.weight)",
-            holds=lambda step: "for_" not in step.model_fields_set or step.weight is not None,
+            holds=lambda step: seconds(step.for_) == 0 or step.weight is not None,
         ),
     )
 
