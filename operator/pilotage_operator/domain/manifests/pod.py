@@ -112,9 +112,9 @@ def serving_template(
     connection lives before the server asks the client to open another.
     """
     labels = {
-        names.LABEL_DEPLOYMENT: deployment,
-        names.LABEL_REVISION: revision,
-        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.DEPLOYMENT_LABEL: deployment,
+        names.REVISION_LABEL: revision,
+        names.MANAGED_BY_LABEL: names.MANAGED_BY,
     }
     args = ["serve", BUNDLE_DIR, "--digest", source.digest, "--port", str(HTTP_PORT)]
     args += ["--connection-seconds", str(connection_seconds)]
@@ -170,7 +170,8 @@ def _probes() -> dict[str, Any]:
 
 
 def _resources(server: Server) -> dict[str, Any]:
-    return server.resources.model_dump(by_alias=True, exclude_none=True) if server.resources else {}
+    """What the user asked for, whole; nothing is added to it."""
+    return {part: amounts for part, amounts in server.resources.dump().items() if amounts}
 
 
 def _scheduling(server: Server, labels: dict[str, str]) -> dict[str, Any]:
@@ -184,9 +185,9 @@ def _scheduling(server: Server, labels: dict[str, str]) -> dict[str, Any]:
     fields = {
         "serviceAccountName": server.service_account_name,
         "nodeSelector": server.node_selector,
-        "tolerations": server.tolerations,
+        "tolerations": list(server.tolerations),
         "affinity": server.affinity,
-        "topologySpreadConstraints": server.topology_spread_constraints or [spread_by_host],
+        "topologySpreadConstraints": list(server.topology_spread_constraints) or [spread_by_host],
         "priorityClassName": server.priority_class_name,
         "runtimeClassName": server.runtime_class_name,
     }
