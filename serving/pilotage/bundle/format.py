@@ -5,6 +5,7 @@ Nothing here imports numpy, onnx or a network library: the fetching container an
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ MANIFEST = "manifest.json"  # beside the files, not one of them
 _INTEGERS = ("UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64")
 DATATYPES = ("BOOL", *_INTEGERS, "FP16", "FP32", "FP64", "BYTES")
 MAX_DOCUMENT_BYTES = 4 << 20
+
+# Both stand in URLs and metric labels; the name also in names of Kubernetes objects (RFC 1035).
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?")
+_VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62})")
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,14 @@ def parse(raw: object) -> BundleDocument:
     if document.get("format") != FORMAT:
         raise _wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
     contract = _mapping(document.get("contract"), "contract")
+    name, version = _text(document.get("name"), "name"), _text(document.get("version"), "version")
+    if not _NAME.fullmatch(name):
+        raise _wrong(f"name {name!r} must be at most 52 of a-z, 0-9 and -, beginning with a letter; choose another")
+    if not _VERSION.fullmatch(version):
+        raise _wrong(f"version {version!r} must be at most 63 of letters, digits, '.', '_' and '-'; choose another")
     return BundleDocument(
-        name=_text(document.get("name"), "name"),
-        version=_text(document.get("version"), "version"),
+        name=name,
+        version=version,
         contract=Contract(
             inputs=_sequence(contract.get("inputs"), "contract.inputs", _tensor),
             outputs=_sequence(contract.get("outputs"), "contract.outputs", _tensor),
