@@ -73,6 +73,9 @@ def _column(name: str, path: str, *, kind: str = "string", wide: bool = False) -
     return {"name": name, "type": kind, "jsonPath": path, **({"priority": 1} if wide else {})}
 
 
+_AGE: Final = _column("AGE", ".metadata.creationTimestamp", kind="date")
+
+
 def _definition(
     *, kind: str, plural: str, short: str, describes: str, spec: Json, status: Json, columns: list[Json]
 ) -> Json:
@@ -81,7 +84,7 @@ def _definition(
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
-        "additionalPrinterColumns": [*columns, _column("AGE", ".metadata.creationTimestamp", kind="date")],
+        "additionalPrinterColumns": columns,
         "schema": {
             "openAPIV3Schema": {
                 "type": "object",
@@ -132,6 +135,7 @@ def model_version() -> Json:
             _column("VERSION", ".spec.version"),
             _column("PHASE", ".status.phase"),
             _column("MESSAGE", ".status.message"),
+            _AGE,
             _column("DIGEST", ".spec.source.digest", wide=True),
             _column("URI", ".spec.source.uri", wide=True),
         ],
@@ -155,6 +159,7 @@ def model_deployment() -> Json:
             _column("STEP", ".status.canary.step", kind="integer"),
             _column("REASON", ".status.reason"),
             _column("URL", ".status.url"),
+            _AGE,
             _column("READY", ".status.stable.ready", kind="integer", wide=True),
             _column("DIGEST", ".status.stable.digest", wide=True),
             _column("CHANGED-BY", ".status.history[-1:].by", wide=True),

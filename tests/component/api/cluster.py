@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import yaml
 from kubernetes import client, config
-
 from pilotage_operator.api import names
 
 ROOT: Final = Path(__file__).parents[3]
