@@ -1,25 +1,11 @@
-"""The digest of a bundle: sha256 of the OCI manifest that we write, which can be made again from the files alone.
-
-The manifest holds no date, no host and no tag, its layers are sorted by file name and its JSON is canonical, so the
-same files have the same digest on any day, and a registry stores them under exactly that digest.
-"""
+"""The digest of a bundle: sha256 of its canonical manifest, which can be made again from the files alone."""
 
 import hashlib
-import json
-import re
 from pathlib import Path
-from typing import Any
 
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import FILES, MANIFEST, check_files
-
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-ARTIFACT_TYPE = "application/vnd.pilotage.bundle.v1"
-LAYER_TYPE = "application/vnd.pilotage.bundle.file.v1"
-TITLE = "org.opencontainers.image.title"
-EMPTY = b"{}"  # the OCI empty descriptor's content
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+from pilotage.bundle.manifest import Layer, parse_digest, render_manifest
 
 
 def digest_of(directory: Path) -> str:
@@ -43,29 +29,7 @@ def verify(directory: Path, digest: str) -> None:
 def manifest_of(directory: Path) -> bytes:
     """The canonical manifest of the files in `directory`. Raises BundleError("structure", …)."""
     check_files(directory)
-    layers = []
-    for name in FILES:
-        path = directory / name
-        with path.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
-        layers.append(
-            {
-                "annotations": {TITLE: name},
-                "digest": f"sha256:{checksum}",
-                "mediaType": LAYER_TYPE,
-                "size": path.stat().st_size,
-            }
-        )
-    config = {"digest": digest_of_bytes(EMPTY), "mediaType": "application/vnd.oci.empty.v1+json", "size": len(EMPTY)}
-    return _canonical(
-        {
-            "artifactType": ARTIFACT_TYPE,
-            "config": config,
-            "layers": layers,
-            "mediaType": MANIFEST_TYPE,
-            "schemaVersion": 2,
-        }
-    )
+    return render_manifest(tuple(_measure(directory / name) for name in FILES))
 
 
 def write_manifest(directory: Path) -> str:
@@ -75,16 +39,11 @@ def write_manifest(directory: Path) -> str:
     return digest_of_bytes(manifest)
 
 
-def parse_digest(digest: str) -> str:
-    """`digest` itself when it is a well-formed sha256 digest. Raises BundleError("digest", …)."""
-    if not _DIGEST.fullmatch(digest):
-        raise BundleError("digest", f"{digest!r} is not a digest; it reads sha256: and 64 hex digits")
-    return digest
-
-
 def digest_of_bytes(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _canonical(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+def _measure(path: Path) -> Layer:
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    return Layer(path.name, f"sha256:{checksum}", path.stat().st_size)

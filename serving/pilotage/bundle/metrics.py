@@ -18,8 +18,8 @@ def measure(answers: dict[str, Array], truth: Array, estimator: Any, classifier:
             "mae": float(metrics.mean_absolute_error(truth, predicted)),
         }
     classes = np.asarray(estimator.classes_)
-    # float32 rows sum to 1 within 1e-7, the metrics want 1e-8.
-    scores = answers["probabilities"].astype(np.float64)
+    # In float32 a probability may be 1 + 1e-7; the metrics want none above 1 and rows that sum to 1.
+    scores = answers["probabilities"].astype(np.float64).clip(0, 1)
     scores /= scores.sum(axis=1, keepdims=True)
     figures = {
         "accuracy": float(np.mean(answers["label"].astype(str) == truth.astype(classes.dtype).astype(str))),
