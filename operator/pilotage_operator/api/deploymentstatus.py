@@ -43,6 +43,13 @@ class ServedRevision(StatusSchema):
     """Pods that there should be."""
 
 
+class StableRevision(ServedRevision):
+    """The revision that is trusted."""
+
+    since: AwareDatetime | None = None
+    """When it became stable. Absent: it is the first version, and was not ready yet."""
+
+
 class CanaryRevision(ServedRevision):
     """The revision that is being rolled out."""
 
@@ -56,14 +63,16 @@ class CanaryRevision(ServedRevision):
     """When this attempt began."""
     weight_since: AwareDatetime | None = None
     """When its present weight was first written."""
-    weight_confirmed: bool = False
-    """Whether its present weight was seen to be in force."""
     measured_since: AwareDatetime | None = None
     """From when on its requests are evidence."""
     measured_at: AwareDatetime | None = None
     """The last instant that was measured."""
     measured_seconds: float = 0.0
     """How long the present step was under measurement; only this time counts for the step's `for`."""
+    waiting_since: AwareDatetime | None = None
+    """Since when its pods are not as many as the step needs."""
+    idle_seconds: float = 0.0
+    """How long it waited for people; the progress deadline does not count this time."""
 
 
 class FailedRevision(StatusSchema):
@@ -83,6 +92,8 @@ class FailedRevision(StatusSchema):
     """Why, for a person."""
     at: AwareDatetime
     """When."""
+    retry: int = 0
+    """`spec.rollout.retry` as it stood then: a higher number tries again."""
 
 
 class Pause(StatusSchema):
@@ -94,6 +105,8 @@ class Pause(StatusSchema):
     """When."""
     reason: str = ""
     """Why, in one CamelCase word."""
+    message: str = ""
+    """Why, for a person."""
 
 
 class CheckResult(StatusSchema):
@@ -147,7 +160,7 @@ class ModelDeploymentStatus(StatusSchema):
     """Where the model answers."""
     weights: str = ""
     """The shares of stable and canary in percent: 75/25."""
-    stable: ServedRevision | None = None
+    stable: StableRevision | None = None
     """The version that is trusted."""
     canary: CanaryRevision | None = None
     """The version that is being rolled out."""
@@ -155,6 +168,8 @@ class ModelDeploymentStatus(StatusSchema):
     """The revision that was taken back."""
     paused: Pause | None = None
     """Who paused the rollout, and when."""
+    retire_at: AwareDatetime | None = None
+    """Until when a version that serves no more keeps its pods, for the connections that are still open."""
     checks: Annotated[tuple[CheckResult, ...], Field(max_length=32)] = ()
     """What each check says now."""
     actions: Annotated[tuple[str, ...], Field(max_length=50)] = ()

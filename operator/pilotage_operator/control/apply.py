@@ -1,0 +1,67 @@
+"""Carries out a plan: creates what is missing, puts right what differs, deletes what may go."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pilotage_operator.api import names
+from pilotage_operator.clients.kube import (
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    SERVICE,
+    AlreadyExists,
+    Conflict,
+    Kube,
+)
+from pilotage_operator.control.children import OWNED, Children
+from pilotage_operator.domain.rollout.projection import Plan
+
+log = logging.getLogger(__name__)
+
+
+async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Children) -> None:
+    """Writes only what differs. A race with somebody else is left to the next pass, which looks anew."""
+    namespace, name = owner["metadata"]["namespace"], owner["metadata"]["name"]
+    for body in plan.keep:
+        await _keep(kube, body, children.bodies.get((body["kind"], body["metadata"]["name"])))
+    for revision in plan.gone:
+        child = names.child_name(name, revision)
+        for kind in (DEPLOYMENT, SERVICE):
+            live = children.bodies.get((kind.kind, child))
+            if live is not None:
+                await kube.delete(kind, namespace, child, uid=live["metadata"]["uid"])
+    for revision in plan.forgotten:
+        await kube.delete(CONTROLLER_REVISION, namespace, names.child_name(name, revision))
+    route = children.bodies.get(("HTTPRoute", name))
+    if route is not None and not any(body["kind"] == "HTTPRoute" for body in plan.keep) and plan.keep:
+        await kube.delete(HTTP_ROUTE, namespace, name, uid=route["metadata"]["uid"])
+
+
+async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -> None:
+    kind = OWNED[body["kind"]]
+    try:
+        if live is None:
+            await kube.create(kind, body)
+        elif not agrees(body, live):
+            metadata = {**body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+            await kube.apply(kind, {**body, "metadata": metadata})
+    except (AlreadyExists, Conflict) as error:
+        log.info("%s %s was written by somebody else meanwhile: %s", kind.kind, body["metadata"]["name"], error)
+
+
+def agrees(wanted: Any, live: Any) -> bool:
+    """Whether everything that is wanted stands in what is live; what the API server added does not matter.
+
+    A Service's selector is the exception: a label too many selects too little.
+    """
+    if isinstance(wanted, dict):
+        if not isinstance(live, dict):
+            return False
+        if "selector" in wanted and set(wanted["selector"]) != set(live.get("selector") or {}):
+            return False
+        return all(agrees(value, live.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(wanted) == len(live) and all(map(agrees, wanted, live))
+    return bool(wanted == live) or (wanted in ({}, [], "", None) and live is None)

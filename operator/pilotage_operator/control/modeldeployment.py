@@ -1,0 +1,158 @@
+"""One pass over a ModelDeployment: read, observe, decide, write the status, then the children, then tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pilotage_operator.api import names
+from pilotage_operator.api.deploymentstatus import ModelDeploymentStatus, Phase
+from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
+from pilotage_operator.api.schema import sentence
+from pilotage_operator.clients.kube import MODEL_DEPLOYMENT, MODEL_VERSION, Conflict, Kube
+from pilotage_operator.control.apply import carry_out
+from pilotage_operator.control.children import Children, observe
+from pilotage_operator.control.config import Config
+from pilotage_operator.control.measure import Measure
+from pilotage_operator.domain.manifests.revision import Revision
+from pilotage_operator.domain.rollout.decide import decide
+from pilotage_operator.domain.rollout.decision import SOON, Decision, Situation
+from pilotage_operator.domain.rollout.memory import recall
+from pilotage_operator.domain.rollout.projection import Plan, project
+from pilotage_operator.domain.rollout.report import report
+from pilotage_operator.domain.rollout.seen import Command, Metrics, Seen, Target
+from pilotage_operator.domain.rollout.state import Reason, State
+from pilotage_operator.domain.rollout.target import Platform, contract_refused, resolve
+from pydantic import ValidationError
+
+NOT_MEASURED = Metrics(available=False, message="nothing is measured while no canary has traffic")
+
+
+class ModelDeployments:
+    """Reconciles ModelDeployments. `clock` gives seconds since the epoch."""
+
+    def __init__(self, kube: Kube, measure: Measure, config: Config, clock: Callable[[], float]) -> None:
+        self._kube = kube
+        self._measure = measure
+        self._config = config
+        self._clock = clock
+        self._platform = Platform(config.serving_image, config.connection_seconds, tuple(config.registries.plain_http))
+
+    async def reconcile(self, namespace: str, name: str) -> float | None:
+        """Seconds until the next pass, or None: an event will wake us."""
+        body = await self._kube.get(MODEL_DEPLOYMENT, namespace, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._measure.forget(namespace, name)
+            return None
+        before = ModelDeploymentStatus.parse(body.get("status"))
+        try:
+            spec = ModelDeploymentSpec.model_validate(body["spec"]).resolved(self._config.defaults)
+        except ValidationError as error:
+            return await self._refuse(body, before, sentence(error))
+        children = await observe(self._kube, body)
+        version = await self._kube.get(MODEL_VERSION, namespace, spec.model_version)
+        target, made = resolve(name, spec, version, children.revisions, self._platform)
+        revisions = {**children.revisions, **({made.name: made} if made else {})}
+        state, now = recall(before), self._clock()
+        seen = Seen(
+            target=_usable(target, spec, state, revisions, children),
+            workloads=children.workloads,
+            root=children.root,
+            route=children.route,
+            metrics=await self._metrics(namespace, name, spec, state, now),
+            commands=_commands(body["metadata"].get("annotations") or {}),
+        )
+        situation = Situation(spec, state, seen, now, self._config.connection_seconds)
+        decision = decide(situation)
+        status = report(before, situation, decision, revisions, body["metadata"]["generation"], _url(body, spec))
+        plan = project(situation, decision.state, body, _needed(revisions, decision.state, made))
+        return await self._act(body, before, status, decision, plan, children)
+
+    async def _metrics(self, namespace: str, name: str, spec: ModelDeploymentSpec, state: State, now: float) -> Metrics:
+        if state.stable is None or state.canary is None or state.canary.measured_since is None:
+            return NOT_MEASURED
+        return await self._measure.metrics(namespace, name, spec, state.stable, state.canary, now)
+
+    async def _act(
+        self,
+        body: dict[str, Any],
+        before: ModelDeploymentStatus,
+        status: ModelDeploymentStatus,
+        decision: Decision,
+        plan: Plan,
+        children: Children,
+    ) -> float | None:
+        """The status first, guarded; where somebody was faster nothing acts, and the next pass looks anew."""
+        if status != before:
+            try:
+                await self._kube.write_status(MODEL_DEPLOYMENT, {**body, "status": status.dump()})
+            except Conflict:
+                return SOON
+        if decision.state.phase is not Phase.INVALID or decision.state.reason is not Reason.NAME_TAKEN:
+            await carry_out(self._kube, body, plan, children)
+        for happening in decision.happenings:
+            kind = "Warning" if happening.warning else "Normal"
+            await self._kube.emit(body, type=kind, reason=happening.reason, message=happening.message)
+        waits = [wait for wait in (decision.again, plan.later) if wait is not None]
+        return min(waits, default=None)
+
+    async def _refuse(self, body: dict[str, Any], before: ModelDeploymentStatus, why: str) -> float | None:
+        """A spec that cannot be read: the status says so, and what runs is not touched."""
+        stable = before.stable.model_version if before.stable else ""
+        served = f"{stable} serves" if stable else "nothing is served"
+        message = f"{served}: {why}"
+        status = before.model_copy(
+            update={
+                "phase": Phase.INVALID,
+                "reason": Reason.BAD_SPEC,
+                "message": message,
+                "observed_generation": body["metadata"]["generation"],
+            }
+        )
+        if status != before:
+            await self._kube.write_status(MODEL_DEPLOYMENT, {**body, "status": status.dump()})
+            await self._kube.emit(body, type="Warning", reason=Reason.BAD_SPEC, message=message)
+        return None
+
+
+def _usable(
+    target: Target, spec: ModelDeploymentSpec, state: State, revisions: dict[str, Revision], children: Children
+) -> Target:
+    """The target, unless something about its surroundings keeps it from being served."""
+    if children.taken:
+        message = (
+            f"{children.taken} belongs to somebody else; rename or delete it, or name the ModelDeployment otherwise"
+        )
+        return replace(target, reason=Reason.NAME_TAKEN, message=message)
+    if spec.traffic is not None and not children.gateway_api:
+        message = "spec.traffic needs the Gateway API, and this cluster has no HTTPRoute; install a gateway"
+        return replace(target, reason=Reason.GATEWAY_MISSING, message=message)
+    if target.reason is not None:
+        return target
+    stable = state.stable if state.stable and state.stable.since is not None else None
+    refused = contract_refused(spec, revisions.get(stable.revision) if stable else None, revisions[target.revision])
+    return replace(target, reason=Reason.CONTRACT_CHANGED, message=refused) if refused else target
+
+
+def _needed(revisions: dict[str, Revision], state: State, made: Revision | None) -> dict[str, Revision]:
+    """All known snapshots, and a new one only once the state stands on it."""
+    used = {r.revision for r in (state.stable, state.canary) if r is not None}
+    return {name: r for name, r in revisions.items() if made is None or name != made.name or name in used}
+
+
+def _commands(annotations: dict[str, str]) -> tuple[Command, ...]:
+    found = []
+    for action in names.ACTIONS:
+        parts = annotations.get(names.action_annotation(action), "").split("/")
+        if len(parts) == 3 and parts[0] and parts[2].isdigit():
+            by = annotations.get(names.action_by_annotation(action), "")
+            found.append(Command(action, parts[0], parts[1], int(parts[2]), by))
+    return tuple(found)
+
+
+def _url(body: dict[str, Any], spec: ModelDeploymentSpec) -> str:
+    name, namespace = body["metadata"]["name"], body["metadata"]["namespace"]
+    if spec.traffic is not None and spec.traffic.hostnames:
+        return f"http://{spec.traffic.hostnames[0]}{spec.traffic.path.rstrip('/')}/v2/models/{name}"
+    return f"http://{name}.{namespace}.svc/v2/models/{name}"

@@ -1,0 +1,95 @@
+"""A revision's Deployment and Service, the root Service, and the route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pilotage_operator.api import names
+from pilotage_operator.api.modeldeployment import Traffic
+from pilotage_operator.domain.manifests.pod import HTTP_PORT
+from pilotage_operator.domain.manifests.revision import Revision, child_metadata
+
+SERVICE_PORT = 80
+# Below a revision's Deployment the operator changes only `replicas`; the rest is for a Deployment that is recreated.
+ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def deployment(owner: dict[str, Any], revision: Revision, replicas: int) -> dict[str, Any]:
+    """The pods of one revision. Its template is the snapshot's, so that it never changes."""
+    name = owner["metadata"]["name"]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": child_metadata(owner, names.child_name(name, revision.name), revision.name),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": {names.DEPLOYMENT_LABEL: name, names.REVISION_LABEL: revision.name}},
+            "strategy": ROLLING,
+            "template": revision.template,
+        },
+    }
+
+
+def service(owner: dict[str, Any], name: str, selected: str, revision: str = "") -> dict[str, Any]:
+    """A Service named `name` on the pods of revision `selected`, or of all revisions where that is empty.
+
+    `revision` is given for the Service of one revision, and absent for the root Service.
+    """
+    selector = {names.DEPLOYMENT_LABEL: owner["metadata"]["name"]}
+    if selected:
+        selector[names.REVISION_LABEL] = selected
+    port = {"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": HTTP_PORT, "appProtocol": "http"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": child_metadata(owner, name, revision),
+        "spec": {"type": "ClusterIP", "selector": selector, "ports": [port]},
+    }
+
+
+def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, int]) -> dict[str, Any]:
+    """The route of the deployment with each revision's share of the traffic, in percent."""
+    name = owner["metadata"]["name"]
+    backends = [
+        {
+            "group": "",
+            "kind": "Service",
+            "name": names.child_name(name, revision),
+            "port": SERVICE_PORT,
+            "weight": weight,
+        }
+        for revision, weight in sorted(weights.items())
+    ]
+    rule: dict[str, Any] = {
+        "matches": [{"path": {"type": "PathPrefix", "value": traffic.path}}],
+        "backendRefs": backends,
+    }
+    if traffic.path != "/":  # the pods answer below /v2, whatever the prefix
+        rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+        rule["filters"] = [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    if traffic.timeouts.request is not None:
+        rule["timeouts"] = {"request": traffic.timeouts.request}
+    spec: dict[str, Any] = {"parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs], "rules": [rule]}
+    if traffic.hostnames:
+        spec["hostnames"] = list(traffic.hostnames)
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": child_metadata(owner, name),
+        "spec": spec,
+    }
+
+
+def _parent(ref: dict[str, Any]) -> dict[str, Any]:
+    return {"group": "gateway.networking.k8s.io", "kind": "Gateway", **ref}
+
+
+def backend_weights(route: dict[str, Any], name: str) -> dict[str, int]:
+    """Percent by revision, as a route of ours has them; backends that are not ours have their own name for a key."""
+    rules = route.get("spec", {}).get("rules") or [{}]
+    prefix = f"{name}-"
+    return {
+        ref.get("name", "").removeprefix(prefix): int(ref.get("weight", 1)) for ref in rules[0].get("backendRefs") or []
+    }

@@ -1,0 +1,107 @@
+"""The words that the rules of a rollout are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
+from pilotage_operator.domain.rollout.seen import Seen
+from pilotage_operator.domain.rollout.state import Canary, Failure, Phase, Reason, Stable, State
+from pilotage_operator.domain.rollout.traffic import by_gateway, desired, unconfirmed
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Becomes a Kubernetes Event and a line of history, once the state is written."""
+
+    reason: str
+    message: str
+    warning: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    state: State
+    happenings: tuple[Happening, ...] = ()
+    again: float | None = None  # seconds until the next look; None: when something wakes us
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a rule looks at. `spec` has its defaults filled in; `now` is in seconds since the epoch."""
+
+    spec: ModelDeploymentSpec
+    state: State
+    seen: Seen
+    now: float
+    connection_seconds: float = 60.0  # how long a client's connection to a pod is kept
+
+    @property
+    def stable(self) -> Stable:
+        assert self.state.stable is not None
+        return self.state.stable
+
+    @property
+    def canary(self) -> Canary:
+        assert self.state.canary is not None
+        return self.state.canary
+
+    def failure(self, reason: Reason, message: str) -> Failure:
+        """The canary's failure, as it is remembered until the spec or a person asks for something else."""
+        canary = self.canary
+        retry = self.spec.rollout.retry
+        return Failure(canary.revision, canary.version, canary.attempt, reason, message, self.now, retry)
+
+    def served(self) -> str:
+        """Who is served now; every message begins with it."""
+        stable, canary = self.state.stable, self.state.canary
+        if stable is None:
+            return "nothing is served"
+        if canary is None or canary.weight == 0:
+            return f"{stable.version} serves all" if self.seen.ready(stable.revision) else f"{stable.version} is down"
+        if canary.weight >= 100:
+            return f"{canary.version} serves all"
+        return f"{stable.version} serves {100 - canary.weight} %, {canary.version} {canary.weight} %"
+
+    def now_is(
+        self,
+        phase: Phase,
+        reason: Reason,
+        message: str,
+        *happenings: Happening,
+        again: float | None = None,
+        **changes: Any,
+    ) -> Decision:
+        """The decision that changes the state so, and says why; the message is of the shares after the change."""
+        after = replace(self, state=replace(self.state, phase=phase, reason=reason, **changes))
+        state = replace(after.state, message=f"{after.served()}: {message}")
+        return Decision(state, happenings, again)
+
+
+Rule = Callable[[Situation], Decision | None]
+
+SOON = 0.0
+POLL = 5.0  # seconds; what we wait for wakes us by itself, this is for what does not
+
+
+def withdraw(
+    s: Situation, phase: Phase, reason: Reason, message: str, *happenings: Happening, **changes: Any
+) -> Decision:
+    """Takes the canary's traffic back to stable, and lets go of it once nothing reaches it."""
+    canary = s.canary
+    if canary.weight:
+        if not s.seen.ready(s.stable.revision) and s.seen.ready(canary.revision):
+            down = f"{message}; but {s.stable.version} has no ready pods, so traffic stays where it is answered"
+            return s.now_is(phase, reason, down, *happenings, again=POLL, **changes)
+        back = replace(canary, weight=0, weight_since=s.now)
+        return s.now_is(
+            phase, reason, f"{message}; traffic is being taken back", *happenings, again=SOON, canary=back, **changes
+        )
+    want = desired(s.spec, s.state)
+    missing = unconfirmed(want, s.seen, by_gateway(s.spec)) if want else ""
+    if missing:
+        return s.now_is(phase, reason, f"{message}; {missing}", *happenings, again=POLL, **changes)
+    return s.now_is(phase, reason, message, *happenings, again=SOON, canary=None, retire_at=s.now, **changes)

@@ -1,0 +1,74 @@
+"""What keeps pods from being ready: the version's own fault, or the cluster's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pilotage_operator.domain.rollout.seen import Trouble
+from pilotage_operator.domain.rollout.state import Reason
+
+REGISTRY_AWAY = 75  # exit code of `pilotage fetch`: another try may succeed
+RESTARTS = 2  # a pod that ended so often without becoming ready is in a crash loop
+WAITING_FOR_CLUSTER = (
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+)
+
+
+def ready(pod: dict[str, Any]) -> bool:
+    """Ready and not being deleted."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    yes = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return yes and "deletionTimestamp" not in pod["metadata"]
+
+
+def trouble(pods: Iterable[dict[str, Any]]) -> Trouble | None:
+    """The first trouble among the pods that are not ready, the version's own before the cluster's."""
+    found = [t for pod in pods if not ready(pod) and "deletionTimestamp" not in pod["metadata"] for t in _of_pod(pod)]
+    return min(found, key=lambda t: not t.own, default=None)
+
+
+def _of_pod(pod: dict[str, Any]) -> Iterable[Trouble]:
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            message = f"pod {name} cannot be scheduled: {condition.get('message', '')}"
+            yield Trouble(False, Reason.CLUSTER_TROUBLE, message)
+    if status.get("reason"):  # Evicted, NodeLost, Preempting
+        yield Trouble(False, Reason.CLUSTER_TROUBLE, f"pod {name} ended: {status['reason']}")
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(kind) or []:
+            found = _of_container(name, container)
+            if found is not None:
+                yield found
+
+
+def _of_container(pod: str, container: dict[str, Any]) -> Trouble | None:
+    waiting = container.get("state", {}).get("waiting") or {}
+    if waiting.get("reason") in WAITING_FOR_CLUSTER:
+        message = f"pod {pod}, container {container['name']}: {waiting['reason']}, {waiting.get('message', '')}"
+        return Trouble(False, Reason.CLUSTER_TROUBLE, message)
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+    if not ended or ended.get("exitCode", 0) == 0:
+        return None
+    restarts = int(container.get("restartCount", 0))
+    message = f"pod {pod}, container {container['name']} ended with {_ending(ended)} after {restarts} restarts"
+    if ended.get("exitCode") == REGISTRY_AWAY and container["name"] == "fetch":
+        return Trouble(False, Reason.CLUSTER_TROUBLE, message)
+    looping = restarts >= RESTARTS or (restarts >= 1 and waiting.get("reason") == "CrashLoopBackOff")
+    if not looping:
+        return None
+    reason = Reason.OUT_OF_MEMORY if ended.get("reason") == "OOMKilled" else Reason.CRASH_LOOP
+    return Trouble(True, reason, message)
+
+
+def _ending(ended: dict[str, Any]) -> str:
+    if ended.get("reason") == "OOMKilled":
+        return "OOMKilled: it needs more memory than server.resources.limits.memory gives"
+    last = (ended.get("message") or "").strip().splitlines()
+    return f"exit code {ended.get('exitCode')}" + (f" ({last[-1][:200]})" if last else "")

@@ -1,0 +1,90 @@
+"""The rollout's state as it stands in the status, and back: a round trip that loses nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pilotage_operator.api.deploymentstatus import FailedRevision, ModelDeploymentStatus
+from pilotage_operator.api.deploymentstatus import Pause as PauseStatus
+from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Stable, State
+
+
+def instant(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as a time, to the millisecond, as it is written."""
+    return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)
+
+
+def epoch(time: datetime | None) -> float | None:
+    return None if time is None else round(time.timestamp(), 3)
+
+
+def recall(status: ModelDeploymentStatus) -> State:
+    """The state that a status holds; that of a status without a phase is empty."""
+    if status.phase is None:
+        return State()
+    stable, canary, failed, paused = status.stable, status.canary, status.failed, status.paused
+    return State(
+        phase=status.phase,
+        reason=Reason(status.reason) if status.reason in Reason else Reason.MEASURING,
+        message=status.message,
+        stable=Stable(stable.revision, stable.model_version, epoch(stable.since)) if stable else None,
+        canary=None
+        if canary is None
+        else Canary(
+            revision=canary.revision,
+            version=canary.model_version,
+            attempt=canary.attempt,
+            started_at=epoch(canary.started_at) or 0.0,
+            step=canary.step - 1,
+            weight=canary.weight,
+            weight_since=epoch(canary.weight_since),
+            measured_since=epoch(canary.measured_since),
+            measured_seconds=canary.measured_seconds,
+            measured_until=epoch(canary.measured_at),
+            waiting_since=epoch(canary.waiting_since),
+            idle_seconds=canary.idle_seconds,
+        ),
+        failed=None
+        if failed is None
+        else Failure(
+            failed.revision,
+            failed.model_version,
+            failed.attempt,
+            Reason(failed.reason) if failed.reason in Reason else Reason.CHECK_FAILED,
+            failed.message,
+            epoch(failed.at) or 0.0,
+            failed.retry,
+        ),
+        paused=None
+        if paused is None
+        else Pause(
+            Reason(paused.reason) if paused.reason in Reason else Reason.PAUSED_BY_PERSON,
+            paused.message,
+            epoch(paused.at) or 0.0,
+            paused.by,
+        ),
+        retire_at=epoch(status.retire_at),
+        actions=status.actions,
+    )
+
+
+def failed_status(failed: Failure | None) -> FailedRevision | None:
+    if failed is None:
+        return None
+    return FailedRevision(
+        revision=failed.revision,
+        model_version=failed.version,
+        attempt=failed.attempt,
+        reason=failed.reason,
+        message=failed.message,
+        at=datetime.fromtimestamp(failed.at, UTC),
+        retry=failed.retry,
+    )
+
+
+def pause_status(paused: Pause | None) -> PauseStatus | None:
+    if paused is None:
+        return None
+    return PauseStatus(
+        by=paused.by, at=datetime.fromtimestamp(paused.at, UTC), reason=paused.reason, message=paused.message
+    )

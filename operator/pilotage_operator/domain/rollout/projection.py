@@ -1,0 +1,86 @@
+"""The children as they follow from the state: what there is to be, and what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pilotage_operator.api import names
+from pilotage_operator.domain.manifests import serving
+from pilotage_operator.domain.manifests.revision import Revision, controller_revision
+from pilotage_operator.domain.rollout.decision import Situation
+from pilotage_operator.domain.rollout.state import State
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, in_traffic
+
+REVISIONS_KEPT = 10  # snapshots of versions that are not served any more
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`keep`: objects as they shall be. `gone`: revisions whose pods and Service end. `forgotten`: their snapshots."""
+
+    keep: tuple[dict[str, Any], ...]
+    gone: tuple[str, ...]
+    forgotten: tuple[str, ...]
+    later: float | None  # seconds until a version that still keeps its pods may be looked at again
+
+
+def project(s: Situation, state: State, owner: dict[str, Any], revisions: Mapping[str, Revision]) -> Plan:
+    """The plan for a state; `s` is what it was decided from. The order of `keep` is the order of writing.
+
+    Snapshots come first, so that every other child has its source; then pods, then what leads traffic to them.
+    """
+    wanted = _replicas(s, state)
+    retiring = [r for r in s.seen.workloads if r not in wanted]
+    ready = state.retire_at is None or s.now >= state.retire_at
+    gone = tuple(r for r in retiring if ready and not in_traffic(r, s.seen))
+    name = owner["metadata"]["name"]
+    keep: list[dict[str, Any]] = [controller_revision(owner, r) for r in _annotated(state, revisions)]
+    for revision, replicas in wanted.items():
+        if revision in revisions:
+            keep.append(serving.deployment(owner, revisions[revision], replicas))
+            keep.append(serving.service(owner, names.child_name(name, revision), revision, revision))
+    want = desired(s.spec, state)
+    if want is not None:
+        keep.append(serving.service(owner, name, want.root))
+        if by_gateway(s.spec) and s.spec.traffic is not None:
+            keep.append(serving.http_route(owner, s.spec.traffic, want.weights))
+    left = [r for r in retiring if r not in gone]
+    later = None
+    if left:
+        later = max(1.0, state.retire_at - s.now) if state.retire_at is not None and not ready else 5.0
+    return Plan(tuple(keep), gone, tuple(_forgotten(wanted, retiring, revisions)), later)
+
+
+def _replicas(s: Situation, state: State) -> dict[str, int]:
+    """Pods by revision. A canary that is being taken back keeps its pods until nothing reaches them."""
+    wanted = {state.stable.revision: s.spec.replicas} if state.stable else {}
+    if state.canary is not None:
+        seen = s.seen.workloads.get(state.canary.revision)
+        withdrawn = state.canary.weight == 0 and (
+            s.seen.target.revision != state.canary.revision or state.failed is not None
+        )
+        wanted[state.canary.revision] = seen.wanted if withdrawn and seen else canary_pods(s.spec, state.canary)
+    return wanted
+
+
+def _annotated(state: State, revisions: Mapping[str, Revision]) -> Iterable[Revision]:
+    """The snapshots with their verdicts, as far as the state knows something that they do not say yet."""
+    for revision in revisions.values():
+        now = revision
+        if state.stable is not None and state.stable.revision == revision.name and state.stable.since is not None:
+            now = replace(now, promoted=True, failed="")
+        if state.canary is not None and state.canary.revision == revision.name:
+            now = replace(now, attempts=max(now.attempts, state.canary.attempt))
+        if state.failed is not None and state.failed.revision == revision.name:
+            now = replace(now, failed=state.failed.message[:500], attempts=max(now.attempts, state.failed.attempt))
+        yield now
+
+
+def _forgotten(wanted: Mapping[str, int], retiring: list[str], revisions: Mapping[str, Revision]) -> list[str]:
+    """The oldest snapshots beyond those that are kept; never one that has pods."""
+    idle = sorted(
+        (r for r in revisions.values() if r.name not in wanted and r.name not in retiring), key=lambda r: r.order
+    )
+    return [r.name for r in idle[: max(0, len(idle) - REVISIONS_KEPT)]]

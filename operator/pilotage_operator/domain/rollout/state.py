@@ -1,0 +1,103 @@
+"""What a rollout remembers between two passes; all of it stands in the resource's status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pilotage_operator.api.deploymentstatus import Phase
+
+
+class Reason(StrEnum):
+    """Why the phase is what it is: one word a machine may match on."""
+
+    WAITING_FOR_VERSION = "WaitingForVersion"
+    STARTING_PODS = "StartingPods"
+    PODS_FAILING = "PodsFailing"
+    ALL_READY = "AllReady"
+    SCALING = "Scaling"
+    WITHDRAWING = "Withdrawing"
+    WAITING_FOR_TRAFFIC = "WaitingForTraffic"
+    MEASURING = "Measuring"
+    METRICS_UNAVAILABLE = "MetricsUnavailable"
+    CANARY_UNAVAILABLE = "CanaryUnavailable"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    PAUSED_BY_PERSON = "PausedByPerson"
+    PAUSED_BY_SPEC = "PausedBySpec"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    STATUS_LOST = "StatusLost"
+    CHECK_FAILED = "CheckFailed"
+    CLUSTER_TROUBLE = "ClusterTrouble"
+    BAKING = "Baking"
+    PROMOTED = "Promoted"
+    ABORTED = "Aborted"
+    NOT_READY_IN_TIME = "NotReadyInTime"
+    CRASH_LOOP = "CrashLoop"
+    OUT_OF_MEMORY = "OutOfMemory"
+    SUPERSEDED = "Superseded"
+    RETURNED_TO_STABLE = "ReturnedToStable"
+    # the spec cannot be used
+    VERSION_REJECTED = "VersionRejected"
+    CONTRACT_CHANGED = "ContractChanged"
+    NAME_TAKEN = "NameTaken"
+    BAD_SPEC = "BadSpec"
+    GATEWAY_MISSING = "GatewayMissing"
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The revision that is being rolled out. Times are seconds since the epoch."""
+
+    revision: str
+    version: str
+    attempt: int
+    started_at: float
+    step: int = 0  # index into the steps; their number means the bake
+    weight: int = 0  # percent of the traffic asked for
+    weight_since: float | None = None  # when the weight was last changed
+    measured_since: float | None = None  # evidence counts from here
+    measured_seconds: float = 0.0  # of this step, as far as it was measured
+    measured_until: float | None = None  # the last instant that was counted
+    waiting_since: float | None = None  # pods of this step are asked for, and not ready
+    idle_seconds: float = 0.0  # spent waiting for people; the deadline does not count it
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The revision that the spec asks for and does not get."""
+
+    revision: str
+    version: str
+    attempt: int
+    reason: Reason
+    message: str
+    at: float
+    retry: int = 0  # spec.rollout.retry as it stood then: a higher number tries again
+
+
+@dataclass(frozen=True)
+class Pause:
+    reason: Reason
+    message: str
+    at: float
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Stable:
+    revision: str
+    version: str
+    since: float | None = None  # when it became stable; None while the first version has yet to become ready
+
+
+@dataclass(frozen=True)
+class State:
+    phase: Phase | None = None  # None: nothing was decided yet, or the status was lost
+    reason: Reason = Reason.WAITING_FOR_VERSION
+    message: str = ""
+    stable: Stable | None = None
+    canary: Canary | None = None
+    failed: Failure | None = None
+    paused: Pause | None = None
+    retire_at: float | None = None  # a version that serves no more keeps its pods until then
+    actions: tuple[str, ...] = ()  # ids of what people asked for and was done or refused, newest last

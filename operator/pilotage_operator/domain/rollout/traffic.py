@@ -1,0 +1,120 @@
+"""Who is to get which share, how many pods that takes, and whether it is so yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
+from pilotage_operator.domain.analysis.share import agrees
+from pilotage_operator.domain.rollout.seen import Metrics, Seen
+from pilotage_operator.domain.rollout.state import Canary, State
+
+QUIET_SECONDS = 15.0  # without traffic a share cannot be seen: then the route's own word is enough after this time
+
+
+@dataclass(frozen=True)
+class Desired:
+    """`root`: the revision that the root Service selects, "" for all; `weights`: percent by revision on the route."""
+
+    root: str
+    weights: Mapping[str, int]
+
+
+def by_gateway(spec: ModelDeploymentSpec) -> bool:
+    return spec.traffic is not None
+
+
+def step_weight(spec: ModelDeploymentSpec, canary: Canary) -> int:
+    """The weight that the canary's present step asks for, in percent; 100 less the holdback in the bake.
+
+    A step of approval asks for no weight of its own: the one before it stays.
+    """
+    steps = spec.rollout.steps
+    if canary.step >= len(steps):
+        return 100 - (spec.rollout.bake.holdback if by_gateway(spec) else 0)
+    return max((step.weight or 0 for step in steps[: canary.step + 1]), default=0)
+
+
+def baking(spec: ModelDeploymentSpec, canary: Canary) -> bool:
+    return canary.step >= len(spec.rollout.steps)
+
+
+def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
+    """How many canary pods a weight takes beside `replicas` of stable.
+
+    With a gateway as many as the share of the load, and two where stable has two or more, so that one bad node is not
+    mistaken for a bad version. Without, the most whose share c / (replicas + c) is not above the weight, at least one:
+    3 replicas and 5 % give 1 pod (25 %); 8 and 20 % give 2 (20 %); above 50 % all, as many as stable has.
+    """
+    if weight <= 0:
+        return 0
+    if gateway:
+        return min(replicas, max(2, -(-replicas * weight // 100)))
+    if weight >= 100:
+        return replicas
+    return max(1, min(replicas, replicas * weight // (100 - weight)))
+
+
+def canary_pods(spec: ModelDeploymentSpec, canary: Canary) -> int:
+    """Pods of the present step: never fewer than a step before had, since weights only rise."""
+    if baking(spec, canary):
+        return spec.replicas
+    return max(1, pods_for(step_weight(spec, canary), spec.replicas, gateway=by_gateway(spec)))
+
+
+def desired(spec: ModelDeploymentSpec, state: State) -> Desired | None:
+    """The shares that the state asks for; None before anything is stable."""
+    if state.stable is None:
+        return None
+    stable, canary = state.stable.revision, state.canary
+    if canary is None or canary.weight == 0:
+        return Desired(root=stable, weights={stable: 100})
+    if by_gateway(spec):
+        root = canary.revision if baking(spec, canary) else stable
+        weights = {stable: 100 - canary.weight, canary.revision: canary.weight}
+        return Desired(root=root, weights={r: w for r, w in weights.items() if w})
+    return Desired(root=canary.revision if canary.weight >= 100 else "", weights={})
+
+
+def unconfirmed(want: Desired, seen: Seen, gateway: bool) -> str:
+    """What is still missing until the wanted shares are in force at the gateway and the Service; "" when nothing is."""
+    root = seen.root
+    if root is None:
+        return "the Service does not exist yet"
+    if root.revision != want.root:
+        return "the Service does not select as asked yet"
+    strangers = sorted(r for r, n in root.endpoints.items() if n and want.root not in ("", r))
+    if strangers:
+        return f"the Service still has endpoints of revision {', '.join(strangers)}"
+    if not gateway:
+        return ""
+    if seen.route is None:
+        return "the HTTPRoute does not exist yet"
+    if dict(seen.route.weights) != dict(want.weights):
+        return "the HTTPRoute does not have the weights asked for yet"
+    return "" if seen.route.accepted else seen.route.message or "the gateway has not accepted the HTTPRoute yet"
+
+
+def share_unconfirmed(canary: Canary, metrics: Metrics, gateway: bool, now: float) -> str:
+    """Why the share that was seen does not bear out the weight; "" when it does, or cannot be told by traffic.
+
+    Without a gateway connections are balanced, not requests, and shares settle slowly: endpoints decide there.
+    """
+    if not gateway:
+        return ""
+    total = metrics.canary_requests + metrics.stable_requests
+    if total == 0:
+        quiet = now - (canary.weight_since or now)
+        return "" if quiet >= QUIET_SECONDS else "no request was seen since the weight changed"
+    if agrees(canary.weight, metrics.canary_requests, metrics.stable_requests):
+        return ""
+    seen = 100 * metrics.canary_requests / total
+    return f"the canary was seen to get {seen:.1f} % of {total} requests, not {canary.weight} %"
+
+
+def in_traffic(revision: str, seen: Seen) -> bool:
+    """Whether requests may still reach a revision by the Service or the route."""
+    if seen.root is not None and seen.root.endpoints.get(revision, 0) > 0:
+        return True
+    return seen.route is not None and seen.route.weights.get(revision, 0) > 0
