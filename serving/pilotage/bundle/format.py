@@ -129,10 +129,7 @@ def parse(raw: object) -> BundleDocument:
         raise _wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
     contract = _mapping(document.get("contract"), "contract")
     name, version = _text(document.get("name"), "name"), _text(document.get("version"), "version")
-    if not _NAME.fullmatch(name):
-        raise _wrong(f"name {name!r} must be at most 52 of a-z, 0-9 and -, beginning with a letter; choose another")
-    if not _VERSION.fullmatch(version):
-        raise _wrong(f"version {version!r} must be at most 63 of letters, digits, '.', '_' and '-'; choose another")
+    check_identity(name, version)
     return BundleDocument(
         name=name,
         version=version,
@@ -146,6 +143,14 @@ def parse(raw: object) -> BundleDocument:
             for name, value in _mapping(document.get("metrics", {}), "metrics").items()
         },
     )
+
+
+def check_identity(name: str, version: str) -> None:
+    """Raise BundleError("structure", …) unless both can stand in a URL, a label and (the name) a resource's name."""
+    if not _NAME.fullmatch(name):
+        raise _wrong(f"name {name!r} must be at most 52 of a-z, 0-9 and -, beginning with a letter; choose another")
+    if not _VERSION.fullmatch(version):
+        raise _wrong(f"version {version!r} must be at most 63 of letters, digits, '.', '_' and '-'; choose another")
 
 
 def _tensor(raw: object, where: str) -> Tensor:
