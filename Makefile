@@ -1,0 +1,69 @@
+# Every command of the project. `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+CLUSTER := $(PYTHON) -m tests.cluster
+GATEWAY ?=
+N ?= 5
+WITH_GATEWAY := $(if $(GATEWAY),--gateway)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images crds lock
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.made ## the virtual environment, with every dependency pinned by hash
+
+.venv/.made: tests/requirements.txt pyproject.toml
+	@echo "Installing Python dependencies into .venv (about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --require-hashes -r tests/requirements.txt
+	@$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
+
+demo: setup ## three versions on a real cluster: installed, promoted, taken back (GATEWAY=1: exact weights)
+	@$(CLUSTER) up $(WITH_GATEWAY)
+	@$(CLUSTER) images
+	@$(CLUSTER) exec -- $(BIN)/python -m tests.demo $(WITH_GATEWAY)
+
+test: lint ## lint, then every test: unit, component and end to end on a cluster of its own
+	@$(CLUSTER) up --gateway --name test
+	@$(CLUSTER) images --name test
+	@$(CLUSTER) exec --name test -- $(BIN)/pytest -n 6 --dist worksteal tests
+
+lint: setup ## ruff, mypy, import-linter, and crds/ as generated
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy serving operator tests
+	@$(BIN)/lint-imports --config pyproject.toml
+	@$(BIN)/python -m pilotage_operator.api.crd --check crds/
+
+unit: setup ## only the unit tests: seconds, no cluster
+	@$(BIN)/pytest tests/unit
+
+e2e: setup ## only the tests on the cluster (ARGS: more words for pytest)
+	@$(CLUSTER) up --gateway --name test
+	@$(CLUSTER) images --name test
+	@$(CLUSTER) exec --name test -- $(BIN)/pytest -n 6 --dist worksteal tests/e2e $(ARGS)
+
+soak: ## the tests on the cluster N times in a row
+	@for i in $$(seq $(N)); do echo "round $$i of $(N)"; $(MAKE) --no-print-directory e2e || exit 1; done
+
+cluster: ## a Kubernetes of your own (GATEWAY=1: with Envoy Gateway; NAME: another one beside it)
+	@$(CLUSTER) up $(WITH_GATEWAY) $(if $(NAME),--name $(NAME))
+
+cluster-down: ## takes it down, and leaves nothing
+	@$(CLUSTER) down $(if $(NAME),--name $(NAME))
+
+images: ## builds the two images and loads them
+	@$(CLUSTER) images $(if $(NAME),--name $(NAME))
+
+crds: setup ## writes crds/ and the chart's copy from the models
+	@$(BIN)/python -m pilotage_operator.api.crd crds/
+
+lock: setup ## pins every dependency anew
+	@for room in serving operator; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-emit-index-url \
+	    --no-annotate --no-header --extra $$room -o $$room/requirements.txt pyproject.toml; done
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-emit-index-url \
+	  --no-annotate --no-header --extra dev -o tests/requirements.txt pyproject.toml
