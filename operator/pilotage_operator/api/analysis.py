@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from pilotage_operator.api.durations import Duration, seconds
+from pilotage_operator.api.durations import Duration, is_duration, seconds
 from pilotage_operator.api.schema import Rule, Schema
 
 MAX_CHECKS: Final = 16
@@ -88,7 +88,7 @@ class Analysis(Schema):
         Duration,
         Rule(
             says="interval must be at least 1s",
-            cel="duration(self) >= duration('1s')",
+            cel=f"!{is_duration('self')} || duration(self) >= duration('1s')",
             holds=lambda interval: seconds(interval) >= 1,
         ),
     ] = "15s"

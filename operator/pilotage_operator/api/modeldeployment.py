@@ -30,9 +30,9 @@ Quantity = Annotated[
 class Resources(Schema):
     """What a serving pod asks for and may use."""
 
-    requests: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=16)]
+    requests: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
     """What is set aside for it: {cpu: 250m, memory: 256Mi}."""
-    limits: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=16)]
+    limits: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
     """What it may use at most."""
 
 

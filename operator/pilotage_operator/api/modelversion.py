@@ -103,7 +103,7 @@ class ModelVersionSpec(Schema):
     version: Annotated[str, Field(min_length=1, max_length=63)]
     """Version of the model, as in its bundle."""
     source: Source
-    """Where the bundle is. Immutable."""
+    """Where the bundle is. Immutable: other bytes are another ModelVersion."""
     gate: Gate = Gate()
     """What must hold before it may serve. The limits may be changed; the version is then checked again."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from pilotage_operator.api.durations import Duration, seconds
+from pilotage_operator.api.durations import Duration, is_duration, seconds
 from pilotage_operator.api.schema import Rule, Schema
 
 MAX_STEPS: Final = 20
@@ -91,13 +91,16 @@ class Rollout(Schema):
         ),
         Rule(
             says="a rollout needs at least one way to finish: write a step, or a bake with a time",
-            cel="!has(self.steps) || size(self.steps) > 0 || "
-            "(has(self.bake) && has(self.bake.__for__) && duration(self.bake.__for__) > duration('0s'))",
+            cel="!has(self.steps) || size(self.steps) > 0 || (has(self.bake) && has(self.bake.__for__) && "
+            f"(!{is_duration('self.bake.__for__')} || duration(self.bake.__for__) > duration('0s')))",
             holds=_can_finish,
         ),
         Rule(
             says="progressDeadline is shorter than the steps together: raise it, or shorten the steps",
-            cel="!has(self.steps) || !has(self.progressDeadline) || duration(self.progressDeadline) >= "
+            cel="!has(self.steps) || !has(self.progressDeadline) || "
+            f"!{is_duration('self.progressDeadline')} || "
+            f"self.steps.exists(s, has(s.__for__) && !{is_duration('s.__for__')}) || "
+            "duration(self.progressDeadline) >= "
             "self.steps.map(s, has(s.__for__) ? duration(s.__for__) : duration('0s')).sum()",
             holds=_steps_fit_deadline,
         ),

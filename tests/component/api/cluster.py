@@ -90,7 +90,7 @@ class ApiServer:
     def _wait_until_established(self, place: str) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            conditions = self._send("GET", place).body.get("status", {}).get("conditions", [])
+            conditions = self._send("GET", place).body["status"].get("conditions") or []  # null at first
             if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
                 return
             time.sleep(0.1)
