@@ -31,7 +31,7 @@ class Resources(Schema):
     """What a serving pod asks for and may use."""
 
     requests: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
-    """What is set aside for it: {cpu: 250m, memory: 256Mi}."""
+    """What is set aside for it: {cpu: 250m, memory: 256Mi}. Half a cpu is 500m or "0.5", in quotes."""
     limits: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
     """What it may use at most."""
 
