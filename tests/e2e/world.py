@@ -1,0 +1,172 @@
+"""A namespace with an operator of its own: what a test is given, does, and looks at."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from tests.e2e.manifests import GATEWAY, PROMETHEUS, REGISTRY, Published, model_deployment, model_version
+from tests.load import Load
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 240.0  # seconds; nothing is asserted about time, this only ends a test that would never end
+
+T = TypeVar("T")
+
+
+def kubectl(*args: str, stdin: str | None = None, check: bool = True) -> str:
+    done = subprocess.run(["kubectl", *args], input=stdin, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def eventually(
+    what: str, look: Callable[[], T | None], describe: Callable[[], str] = str, seconds: float = PATIENCE
+) -> T:
+    """The first answer that is not None or False; the test fails if there is none in a long time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found is not None and found is not False:
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"never happened: {what}\n{describe()}")
+
+
+@dataclass
+class World:
+    """The namespace has its own operator, so that tests side by side may kill theirs."""
+
+    namespace: str
+    bodies: Path
+    published: dict[str, Published]
+    gateway: bool = False
+    prometheus: str = PROMETHEUS
+    name: str = "tumour"
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    # given
+
+    def install(self, *, replicas: int = 1) -> None:
+        """The chart, for this namespace alone."""
+        values = {
+            "images": {"operator": "localhost/pilotage/operator:dev", "serving": "localhost/pilotage/serving:dev"},
+            "crds": {"enabled": False},
+            "replicas": replicas,
+            "prometheus": {"url": self.prometheus},
+            "registries": {"plainHTTP": [REGISTRY]},
+            "watchNamespaces": [self.namespace],
+            "connectionSeconds": 5,
+            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        }
+        command = ["helm", "upgrade", "--install", "pilotage", str(ROOT / "charts/pilotage"), "-n", self.namespace]
+        done = subprocess.run(
+            [*command, "-f", "-"], input=yaml.safe_dump(values), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def serving(self, which: str, **spec: Any) -> None:
+        """A deployment that serves one version, all of it ready."""
+        self.release(which, **spec)
+        self.until_phase("Healthy")
+
+    def load(self, rate: float = 60.0) -> Load:
+        host = f"{self.namespace}.example.com" if self.gateway else ""
+        address = GATEWAY if self.gateway else f"http://{self.name}.{self.namespace}.svc.cluster.local"
+        return Load(f"{address}/v2/models/{self.name}/infer", self.bodies, rate=rate, host=host)
+
+    # when
+
+    def apply(self, *bodies: dict[str, Any]) -> None:
+        kubectl("apply", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump_all(bodies))
+
+    def register(self, which: str, **gate: Any) -> str:
+        """The ModelVersion alone; its name."""
+        body = model_version(self.name, which, self.published[which], **gate)
+        self.apply(body)
+        return str(body["metadata"]["name"])
+
+    def release(self, which: str, **spec: Any) -> None:
+        """A version, and the deployment that asks for it; `spec` stays for later releases."""
+        self.spec |= spec
+        self.deploy(self.register(which))
+
+    def deploy(self, model_version: str, **spec: Any) -> None:
+        self.spec |= spec
+        host = f"{self.namespace}.example.com" if self.gateway else ""
+        self.apply(model_deployment(self.name, model_version, self.spec, host))
+
+    def act(self, action: str, by: str = "maria") -> None:
+        """A person's annotation for the rollout as it stands now."""
+        status = self.status()
+        about = status.get("canary") or status["failed"]
+        word = f"{action}-{time.monotonic_ns()}/{about['revision']}/{about['attempt']}"
+        annotations = [f"pilotage.dev/{action}={word}", f"pilotage.dev/{action}-by={by}"]
+        kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations)
+
+    def kill_operator(self) -> None:
+        """SIGKILL, as the kernel would; the kubelet starts another."""
+        selector = "app.kubernetes.io/name=pilotage"
+        kubectl("delete", "pod", "-n", self.namespace, "-l", selector, "--grace-period=0", "--force", "--wait=false")
+
+    # then
+
+    def get(self, kind: str, name: str = "") -> dict[str, Any]:
+        return dict(json.loads(kubectl("get", kind, name or self.name, "-n", self.namespace, "-o", "json")))
+
+    def items(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        wanted = ["-l", selector] if selector else []
+        return list(json.loads(kubectl("get", kind, "-n", self.namespace, *wanted, "-o", "json"))["items"])
+
+    def status(self) -> dict[str, Any]:
+        return dict(self.get("mdeploy").get("status") or {})
+
+    def until(self, what: str, holds: Callable[[dict[str, Any]], Any], seconds: float = PATIENCE) -> dict[str, Any]:
+        """The first status, of the generation that stands, for which something holds."""
+
+        def look() -> dict[str, Any] | None:
+            body = self.get("mdeploy")
+            status = dict(body.get("status") or {})
+            current = status.get("observedGeneration") == body["metadata"]["generation"]
+            return status if current and holds(status) else None
+
+        return eventually(what, look, self.describe, seconds)
+
+    def until_phase(self, phase: str, stable: str = "") -> dict[str, Any]:
+        """Waits for a phase, and for who is stable in it."""
+
+        def holds(status: dict[str, Any]) -> bool:
+            version = (status.get("stable") or {}).get("modelVersion", "")
+            return status.get("phase") == phase and stable in ("", version.removeprefix(f"{self.name}-"))
+
+        return self.until(f"{phase} {stable}", holds)
+
+    def until_weight(self, least: int) -> dict[str, Any]:
+        return self.until(f"canary at {least} %", lambda s: (s.get("canary") or {}).get("weight", 0) >= least)
+
+    def until_version(self, name: str, phase: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            status = self.get("mv", name).get("status") or {}
+            return dict(status) if status.get("phase") == phase else None
+
+        return eventually(
+            f"ModelVersion {name} {phase}", look, lambda: kubectl("get", "mv", "-n", self.namespace, "-o", "yaml")
+        )
+
+    def reasons(self) -> list[str]:
+        """Of the Events about the deployment."""
+        return [e["reason"] for e in self.items("events") if e["involvedObject"]["name"] == self.name]
+
+    def describe(self) -> str:
+        """All that helps to see why something never happened."""
+        log = kubectl("logs", "-n", self.namespace, "-l", "app.kubernetes.io/name=pilotage", "--tail=40", check=False)
+        status = yaml.safe_dump(self.get("mdeploy").get("status"))
+        return f"{status}\n{kubectl('get', 'pods,jobs', '-n', self.namespace, check=False)}\n{log}"
