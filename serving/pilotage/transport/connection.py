@@ -1,0 +1,183 @@
+"""One client's connection: requests in, answers out in the same order, and an end that loses neither."""
+
+import asyncio
+import random
+from collections import deque
+from time import monotonic
+from typing import cast
+
+from pilotage.runtime.metrics import Metrics
+from pilotage.transport.errors import ProtocolError
+from pilotage.transport.http import Answer, Request, Writer, refused
+from pilotage.transport.limits import Limits
+from pilotage.transport.reader import RequestReader
+from pilotage.transport.routes import Routes
+
+_BUSY = ProtocolError(503, "this server has as many connections as it can hold; try again")
+
+
+class Shared:
+    """What the connections of one server have in common."""
+
+    def __init__(self, routes: Routes, metrics: Metrics, writer: Writer, limits: Limits) -> None:
+        self.routes = routes
+        self.metrics = metrics
+        self.writer = writer
+        self.limits = limits
+        self.connections: set[Connection] = set()
+        self.draining = False
+
+    def tick(self) -> None:
+        """Once a second: end what took too long. One sweep is cheaper than a timer for every request."""
+        self.writer.tick()
+        now = monotonic()
+        for connection in [c for c in self.connections if c.deadline < now]:
+            connection.expire(now)
+
+
+class Connection(asyncio.Protocol):
+    """Reads, has answered, writes. `deadline` is when the state that it is in has lasted too long."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._limits = shared.limits
+        self._reader = RequestReader(shared.limits)
+        self._pending: deque[Request] = deque()
+        self._write_paused = False  # the client does not read its answers
+        self._read_paused = False
+        self._ending = False  # the last answer is written
+        self._client_done = False
+        self.deadline = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        now = monotonic()
+        self.deadline = now + self._limits.unused_seconds
+        self._old_at = now + self._limits.connection_seconds * random.uniform(0.8, 1.2)
+        # Beyond the cap one is still told so, and probes are answered; beyond twice the cap there is only the door.
+        self._surplus = len(self._shared.connections) >= self._limits.max_connections
+        if len(self._shared.connections) >= 2 * self._limits.max_connections:
+            self._transport.abort()
+        self._shared.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._shared.connections.discard(self)
+        self._drop_pending()
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending or self._reader.refused:
+            return  # read only so that no reset overtakes the last answer
+        now = monotonic()
+        phase = self._reader.phase
+        for request in self._reader.feed(data, now):
+            self._add(request)
+        if self._reader.phase != phase:
+            self._restart_clock(now)
+        self._answer_pending()
+        if self._reader.wants_continue and not self._ending and not self._pending:
+            self._reader.wants_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def eof_received(self) -> bool:
+        self._client_done = True
+        return bool(self._pending) and not self._ending  # true: still open for the answers
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        self._restart_clock(monotonic())
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._restart_clock(monotonic())
+        self._answer_pending()
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is on its way in or an answer on its way out."""
+        if not (self._reader.in_message or self._pending or self._ending):
+            self._transport.close()
+
+    def expire(self, now: float) -> None:
+        """End what it is doing, since `deadline` is over."""
+        if self._ending or self._write_paused:
+            self._transport.abort()
+        elif self._reader.in_message:
+            self._add(self._reader.give_up(now))
+            self._answer_pending()
+        else:
+            self._transport.close()
+
+    def _restart_clock(self, now: float) -> None:
+        """Set the deadline of the state that it is in since now."""
+        if self._write_paused:
+            seconds = self._limits.body_seconds
+        elif self._ending:
+            seconds = self._limits.linger_seconds
+        elif self._reader.in_message:
+            seconds = self._limits.head_seconds if self._reader.in_head else self._limits.body_seconds
+        else:
+            seconds = self._limits.idle_seconds
+        self.deadline = now + seconds
+
+    def _add(self, request: Request) -> None:
+        if self._counts(request):
+            self._shared.metrics.in_flight += 1
+        self._pending.append(request)
+
+    def _answer_pending(self) -> None:
+        while self._pending and not self._write_paused and not self._ending:
+            self._answer(self._pending.popleft())
+        if self._ending or self._transport.is_closing():
+            return
+        if self._client_done and not self._pending:
+            self._end()
+        elif self._pending and not self._read_paused:
+            self._read_paused = True
+            self._transport.pause_reading()
+        elif not self._pending and self._read_paused:
+            self._read_paused = False
+            self._transport.resume_reading()
+
+    def _answer(self, request: Request) -> None:
+        counts = self._counts(request)
+        answer = self._answer_to(request, counts)
+        close = request.refusal is not None or not request.keep_alive or self._may_end(request)
+        self._transport.write(self._shared.writer.render(request, answer, close=close))
+        now = monotonic()
+        if counts:
+            self._shared.metrics.answered(answer.status, now - request.arrived)
+            self._shared.metrics.in_flight -= 1
+        self._restart_clock(now)
+        if close:
+            self._end()
+
+    def _answer_to(self, request: Request, counts: bool) -> Answer:
+        if self._surplus and counts:
+            return refused(_BUSY, ("retry-after", "1"))
+        return self._shared.routes.answer(request)
+
+    def _may_end(self, request: Request) -> bool:
+        """Whether this is a good answer to end with: there is a reason, and no other request has been read."""
+        reason = self._shared.draining or self._surplus or request.arrived > self._old_at
+        return reason and not self._pending and not self._reader.in_message
+
+    def _counts(self, request: Request) -> bool:
+        return self._shared.routes.counts(request.method, request.path)
+
+    def _end(self) -> None:
+        """Nothing more is answered: say so to the client, then wait for it to close first."""
+        self._ending = True
+        self._drop_pending()
+        self._restart_clock(monotonic())
+        if self._client_done:
+            self._transport.close()
+        elif self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._read_paused and not self._transport.is_closing():
+            self._read_paused = False
+            self._transport.resume_reading()
+
+    def _drop_pending(self) -> None:
+        for request in self._pending:
+            if self._counts(request):
+                self._shared.metrics.in_flight -= 1
+        self._pending.clear()
