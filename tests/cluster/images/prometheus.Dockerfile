@@ -1,0 +1,3 @@
+FROM scratch
+COPY prometheus /usr/local/bin/prometheus
+ENTRYPOINT ["/usr/local/bin/prometheus"]
