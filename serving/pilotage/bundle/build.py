@@ -77,7 +77,8 @@ def build(
     parse(document)  # what we write, we can read: a bad name is refused here
     distribution = reference(features, train, converted.outputs, run(converted.model, train))
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+        folder = Path(scratch) / "bundle"  # the scratch folder itself is closed to other users
+        folder.mkdir()
         (folder / MODEL).write_bytes(converted.model)
         _write_json(folder / DOCUMENT, document)
         _write_json(folder / REFERENCE, distribution)
@@ -184,4 +185,3 @@ def _move(folder: Path, into: Path) -> None:
         shutil.rmtree(into)
     into.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(str(folder), str(into))
-    folder.mkdir()  # what tempfile made, it also wants to remove

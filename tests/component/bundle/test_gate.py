@@ -35,11 +35,11 @@ def test_a_pushed_bundle_is_fetched_and_probed(
     for key, value in {"registry": guarded_registry.host, "username": USERNAME, "password": PASSWORD}.items():
         (secret / key).write_text(value + "\n")
     uri = f"oci://{guarded_registry.host}/models/fraud"
-    push = ["push", built.path, uri, "--plain-http", "--credentials", secret]
+    push: list[str | Path] = ["push", built.path, uri, "--plain-http", "--credentials", secret]
     said = subprocess.run([sys.executable, "-m", "pilotage", *push], capture_output=True, check=True, text=True)
     assert said.stdout == f"{uri}@{built.digest}\n"
 
-    source = ["--uri", uri, "--digest", built.digest, "--plain-http", "--credentials", secret]
+    source: list[str | Path] = ["--uri", uri, "--digest", built.digest, "--plain-http", "--credentials", secret]
     code, report = pilotage(tmp_path, "fetch", *source, "--into", tmp_path / "bundle")
     assert (code, report["step"], report["outcome"]) == (0, "fetch", "passed")
 
