@@ -63,7 +63,8 @@ class Session:
         try:
             session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            raise BundleError("load", f"ONNX Runtime cannot load {model_path.name}: {_first_line(error)}") from error
+            reason = _first_line(error).replace(str(model_path), model_path.name)
+            raise BundleError("load", f"ONNX Runtime cannot load {model_path.name}: {reason}") from error
         loaded = cls(session)
         _hold("input", loaded.inputs, contract.inputs)
         _hold("output", loaded.outputs, contract.outputs)
