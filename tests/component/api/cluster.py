@@ -3,7 +3,9 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +58,8 @@ class ApiServer:
             query = {"fieldManager": "pilotage-tests", "force": "true"}
             installed = self._send("PATCH", place, body, query, content="application/apply-patch+yaml")
             assert installed.code in (200, 201), installed.message
-            self._wait_until_established(place)
+            self._wait_until(f"established {path.stem}", partial(self._is_established, place))
+        self._wait_until("published both kinds", self._is_published)
 
     def open_namespace(self) -> None:
         """Works in a new namespace from now on."""
@@ -87,14 +90,25 @@ class ApiServer:
     def _path(self, kind: str) -> str:
         return f"/apis/{names.API_VERSION}/namespaces/{self.namespace}/{PLURALS[kind]}"
 
-    def _wait_until_established(self, place: str) -> None:
+    def _wait_until(self, what: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            conditions = self._send("GET", place).body["status"].get("conditions") or []  # null at first
-            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
-                return
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after 60 s the API server has not {what}")
             time.sleep(0.1)
-        raise TimeoutError(f"the API server does not serve {place} after 60 s")
+
+    def _is_established(self, place: str) -> bool:
+        conditions = self._send("GET", place).body["status"].get("conditions") or []  # null at first
+        return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+    def _is_published(self) -> bool:
+        """Whether discovery and the schemas for `kubectl explain` hold both kinds: they follow a moment later."""
+        resources = self._send("GET", f"/apis/{names.API_VERSION}").body.get("resources", [])
+        schemas = (
+            self._send("GET", f"/openapi/v3/apis/{names.API_VERSION}").body.get("components", {}).get("schemas", {})
+        )
+        explained = {schema.rsplit(".", 1)[1] for schema in schemas}
+        return PLURALS.keys() <= {resource["kind"] for resource in resources} & explained
 
     def _send(
         self,
@@ -115,4 +129,6 @@ class ApiServer:
             auth_settings=["BearerToken"],
         )
         response = self._client.call_api(*call, _request_timeout=30)
-        return Answer(code=response.status, body=json.loads(response.read()))  # type: ignore[no-untyped-call]
+        text = response.read()  # type: ignore[no-untyped-call]
+        is_json = "json" in response.headers.get("Content-Type", "")  # a path that is not served is answered in words
+        return Answer(code=response.status, body=json.loads(text) if is_json else {"message": text.decode()})
