@@ -7,10 +7,11 @@ counts as no report at all.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, Field, ValidationError
+
 from pilotage_operator.api.modelversion import Contract, GateCheck
 from pilotage_operator.domain.checking import ContainerSeen, JobSeen, PodSeen, StepReport
 from pilotage_operator.domain.manifests.check_job import GENERATION_ANNOTATION
-from pydantic import BaseModel, Field, ValidationError
 
 MAX_MESSAGE_BYTES = 4096
 Word = Annotated[str, Field(pattern=r"^[A-Z0-9]+$", max_length=8)]

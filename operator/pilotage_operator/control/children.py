@@ -48,15 +48,15 @@ async def observe(kube: Kube, deployment: dict[str, Any]) -> Children:
     """Lists the children live. Pods are listed here too, since nothing watches them."""
     name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
     labelled = {names.DEPLOYMENT_LABEL: name}
-    snapshots, deployments, services, pods, slices, root, gateway_api = await asyncio.gather(
+    snapshots, deployments, services, pods, slices = await asyncio.gather(
         kube.list(CONTROLLER_REVISION, namespace, selector=labelled),
         kube.list(DEPLOYMENT, namespace, selector=labelled),
         kube.list(SERVICE, namespace, selector=labelled),
         kube.list(POD, namespace, selector=labelled),
         kube.list(ENDPOINT_SLICE, namespace, selector={"kubernetes.io/service-name": name}),
-        kube.get(SERVICE, namespace, name),
-        kube.exists_kind(HTTP_ROUTE),
     )
+    root = await kube.get(SERVICE, namespace, name)
+    gateway_api = await kube.exists_kind(HTTP_ROUTE)
     route = await kube.get(HTTP_ROUTE, namespace, name) if gateway_api else None
     named = [("Service", body) for body in services] + ([("Service", root)] if root else [])
     named += [("HTTPRoute", route)] if route else []
@@ -81,7 +81,7 @@ def _foreign(body: dict[str, Any], deployment: dict[str, Any]) -> bool:
     controller = next((ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")), None)
     if controller is not None:
         return bool(controller["uid"] != deployment["metadata"]["uid"])
-    return (metadata.get("labels") or {}).get(names.DEPLOYMENT_LABEL) != deployment["metadata"]["name"]
+    return bool((metadata.get("labels") or {}).get(names.DEPLOYMENT_LABEL) != deployment["metadata"]["name"])
 
 
 def _workloads(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from pilotage_operator.api import names
 from pilotage_operator.api.deploymentstatus import ModelDeploymentStatus, Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
@@ -24,19 +26,29 @@ from pilotage_operator.domain.rollout.report import report
 from pilotage_operator.domain.rollout.seen import Command, Metrics, Seen, Target
 from pilotage_operator.domain.rollout.state import Reason, State
 from pilotage_operator.domain.rollout.target import Platform, contract_refused, resolve
-from pydantic import ValidationError
 
 NOT_MEASURED = Metrics(available=False, message="nothing is measured while no canary has traffic")
 
 
 class ModelDeployments:
-    """Reconciles ModelDeployments. `clock` gives seconds since the epoch."""
+    """Reconciles ModelDeployments.
 
-    def __init__(self, kube: Kube, measure: Measure, config: Config, clock: Callable[[], float]) -> None:
+    `clock` gives seconds since the epoch; `asks` is told which version a deployment asks for: namespace, name, version.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        measure: Measure,
+        config: Config,
+        clock: Callable[[], float],
+        asks: Callable[[str, str, str], None],
+    ) -> None:
         self._kube = kube
         self._measure = measure
         self._config = config
         self._clock = clock
+        self._asks = asks
         self._platform = Platform(config.serving_image, config.connection_seconds, tuple(config.registries.plain_http))
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -50,6 +62,7 @@ class ModelDeployments:
             spec = ModelDeploymentSpec.model_validate(body["spec"]).resolved(self._config.defaults)
         except ValidationError as error:
             return await self._refuse(body, before, sentence(error))
+        self._asks(namespace, name, spec.model_version)
         children = await observe(self._kube, body)
         version = await self._kube.get(MODEL_VERSION, namespace, spec.model_version)
         target, made = resolve(name, spec, version, children.revisions, self._platform)

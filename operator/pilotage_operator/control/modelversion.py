@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from pilotage_operator.api import names
 from pilotage_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus
 from pilotage_operator.api.schema import sentence
@@ -14,7 +16,6 @@ from pilotage_operator.domain.checking import JobSeen, Unfinished
 from pilotage_operator.domain.manifests.check_job import check_job
 from pilotage_operator.domain.manifests.pod import registry_of
 from pilotage_operator.domain.version import Decision, decide_version, settled, unfinished, unreadable
-from pydantic import ValidationError
 
 SOON_SECONDS = 1.0
 # On the pods of a Job, written by the Job controller: unlike the Job's name it cannot mean another Job.
