@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from pilotage.bundle.format import BundleDocument, Contract, Tensor
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.metrics import Metrics

@@ -3,9 +3,10 @@
 import math
 from itertools import pairwise
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.metrics import Metrics, bucket_edges
-from prometheus_client.parser import text_string_to_metric_families
 
 IDENTITY = Identity("fraud", "3", "fraud-prod", "fraud-v3", "1a2b3c4d5e", 1_700_000_000)
 LABELS = {

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pilotage.transport.http import Request
 from pilotage.transport.limits import Limits
 from pilotage.transport.reader import RequestReader

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import Contract, Tensor
 from pilotage.runtime.session import RunError, Session

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pilotage.bundle.format import Feature, Tensor
 from pilotage.transport import v2
 from pilotage.transport.errors import ProtocolError
