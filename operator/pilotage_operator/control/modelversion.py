@@ -99,7 +99,8 @@ class ModelVersions:
         )
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+        """In whole seconds, as Kubernetes writes times."""
+        return datetime.fromtimestamp(int(self._clock()), UTC)
 
 
 def _status(body: dict[str, Any]) -> ModelVersionStatus:

@@ -98,7 +98,7 @@ def unfinished(generation: int, status: ModelVersionStatus, outcome: Unfinished,
         message = f"{outcome.blame.message}, {attempts} times in a row"
         return _rejected(generation, status, (outcome.blame.model_copy(update={"message": message}),), now)
     delay = min(FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 16), LAST_RETRY_SECONDS)
-    at = (now + timedelta(seconds=delay)).replace(microsecond=0)
+    at = now + timedelta(seconds=delay)
     message = f"{outcome.message}; attempt {attempts + 1} begins at {at:%H:%M:%S} UTC"
     changed = status.model_copy(update={"attempts": attempts, "retry_at": at})
     return Decision(
