@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.rollout.decision import SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.seen import Command
 from pilotage_operator.domain.rollout.state import Canary, Pause, Reason, State
 from pilotage_operator.domain.rollout.traffic import baking
 
-REMEMBERED = 20  # ids kept
+REMEMBERED = 20  # ids kept, beside those of annotations that are still there
 
 
 def obey(s: Situation) -> Decision | None:
     """The first command that was not dealt with yet; done or refused, its id is remembered."""
     for command in s.seen.commands:
-        if command.id not in s.state.actions:
+        if command.id not in s.state.actions and not _too_early(s, command):
             after, told = _carry_out(s, command)
-            actions = (*s.state.actions, command.id)[-REMEMBERED:]
-            return Decision(replace(after, actions=actions), (told,), SOON)
+            return Decision(replace(after, actions=_remembered(s, command)), (told,), SOON)
     return None
+
+
+def _too_early(s: Situation, command: Command) -> bool:
+    """A retry begins anew, so that it waits until the canary that failed is taken back."""
+    return command.action == "retry" and s.state.failed is not None and s.state.canary is not None
+
+
+def _remembered(s: Situation, command: Command) -> tuple[str, ...]:
+    actions, present = (*s.state.actions, command.id), {c.id for c in s.seen.commands}
+    old = (a for a in actions[:-REMEMBERED] if a in present)
+    return (*old, *actions[-REMEMBERED:])
 
 
 def _carry_out(s: Situation, command: Command) -> tuple[State, Happening]:
@@ -43,8 +54,9 @@ def _carry_out(s: Situation, command: Command) -> tuple[State, Happening]:
 
 def _promote(s: Situation, canary: Canary, command: Command) -> tuple[State, Happening]:
     if baking(s.spec, canary):
-        ended = replace(canary, measured_seconds=float("inf"))
-        return replace(_unpaused(s, ended)), _told(command, f"the bake of {canary.version} is ended early")
+        least = seconds(s.spec.rollout.bake.for_)
+        ended = replace(canary, measured_seconds=max(canary.measured_seconds, least))
+        return _unpaused(s, ended), _told(command, f"the bake of {canary.version} is ended early")
     ahead = _restarted(replace(canary, step=len(s.spec.rollout.steps)))
     return _unpaused(s, ahead), _told(command, f"{canary.version} skips the remaining steps, to its bake")
 
@@ -53,7 +65,10 @@ def _approve(s: Situation, canary: Canary, command: Command) -> tuple[State, Hap
     if baking(s.spec, canary) or not s.spec.rollout.steps[canary.step].approval:
         return _refuse(s, command, "this step asks for no approval")
     ahead = _restarted(replace(canary, step=canary.step + 1))
-    return _unpaused(s, ahead), _told(command, f"{canary.version} is approved")
+    told = _told(command, f"{canary.version} is approved")
+    if s.state.paused is not None and s.state.paused.reason is not Reason.AWAITING_APPROVAL:
+        return replace(s.state, canary=ahead), told  # it is paused for another reason, which an approval does not end
+    return _unpaused(s, ahead), told
 
 
 def _abort(s: Situation, canary: Canary, command: Command) -> tuple[State, Happening]:
@@ -87,13 +102,8 @@ def _restarted(canary: Canary) -> Canary:
 
 
 def _unpaused(s: Situation, canary: Canary) -> State:
-    """Ends a pause; the time it took does not count against the deadline, nor does what a deadline's pause ended."""
-    pause = s.state.paused
-    if pause is not None:
-        idle = s.now - (canary.started_at if pause.reason is Reason.DEADLINE_EXCEEDED else pause.at)
-        idle += 0.0 if pause.reason is Reason.DEADLINE_EXCEEDED else canary.idle_seconds
-        canary = replace(canary, idle_seconds=idle)
-    return replace(s.state, canary=canary, paused=None)
+    """Ends a pause; the time it took does not count against the deadline."""
+    return replace(s.state, canary=replace(canary, idle_seconds=s.rested()), paused=None)
 
 
 def _told(command: Command, message: str) -> Happening:

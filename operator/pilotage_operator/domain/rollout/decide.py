@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pilotage_operator.domain.rollout import commands, progress, standing
+from dataclasses import replace
+
+from pilotage_operator.domain.rollout import commands, progress, recovery, safety, standing
 from pilotage_operator.domain.rollout.decision import Decision, Rule, Situation
 
 RULES: tuple[Rule, ...] = (
     # which revision ought to be on its way
-    standing.status_was_lost,
+    recovery.status_was_lost,
     commands.obey,
     standing.spec_unusable,
     standing.first_version,
@@ -17,21 +19,25 @@ RULES: tuple[Rule, ...] = (
     standing.held_without_canary,
     standing.started,
     # back to safety, whatever else holds
-    progress.pods_failed,
-    progress.check_failed,
-    progress.canary_lost,
+    safety.pods_awaited,
+    safety.pods_failed,
+    safety.check_failed,
+    safety.canary_lost,
+    safety.traffic_switched,
     # nothing moves
-    progress.frozen,
-    progress.held,
-    progress.too_late,
+    safety.unpaused,
+    safety.frozen,
+    safety.held,
+    safety.too_late,
     # forward, one act at a time
     progress.capacity_first,
     progress.weight_due,
+    progress.promoted,
     progress.weight_unconfirmed,
     progress.unmeasured,
     progress.time_counted,
     progress.step_done,
-    progress.promoted,
+    progress.measuring,
 )
 
 
@@ -40,5 +46,13 @@ def decide(s: Situation) -> Decision:
     for rule in RULES:
         decision = rule(s)
         if decision is not None:
-            return decision
-    return progress.measuring(s)
+            return decision if rule in (progress.time_counted, progress.measuring) else _clock_stopped(decision)
+    raise AssertionError("the last rule always has something to say")
+
+
+def _clock_stopped(decision: Decision) -> Decision:
+    """A step's time runs only while it is measured: what passes until the next measured instant does not count."""
+    canary = decision.state.canary
+    if canary is None or canary.measured_until is None:
+        return decision
+    return replace(decision, state=replace(decision.state, canary=replace(canary, measured_until=None)))

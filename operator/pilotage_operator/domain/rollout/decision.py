@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.rollout.seen import Seen
-from pilotage_operator.domain.rollout.state import Canary, Failure, Phase, Reason, Stable, State
+from pilotage_operator.domain.rollout.state import Canary, Failure, Reason, Stable, State
 from pilotage_operator.domain.rollout.traffic import by_gateway, desired, unconfirmed
 
 
@@ -60,11 +61,37 @@ class Situation:
         stable, canary = self.state.stable, self.state.canary
         if stable is None:
             return "nothing is served"
+        up = self.seen.ready(stable.revision) > 0
         if canary is None or canary.weight == 0:
-            return f"{stable.version} serves all" if self.seen.ready(stable.revision) else f"{stable.version} is down"
-        if canary.weight >= 100:
+            down = "nothing is served" if stable.since is None else f"{stable.version} is down"
+            return f"{stable.version} serves all" if up else down
+        canary_up = self.seen.ready(canary.revision) > 0
+        if not up and not canary_up:
+            return f"{stable.version} and {canary.version} are down"
+        if canary_up and (canary.weight >= 100 or not up):
             return f"{canary.version} serves all"
+        if not canary_up:
+            return f"{stable.version} serves all"
         return f"{stable.version} serves {100 - canary.weight} %, {canary.version} {canary.weight} %"
+
+    @property
+    def status_lost(self) -> bool:
+        """Whether the status was lost, and nobody has looked yet."""
+        return self.state.paused is not None and self.state.paused.reason is Reason.STATUS_LOST
+
+    def unconfirmed(self) -> str:
+        """What is missing until the shares that the state asks for are in force; "" when nothing is."""
+        want = desired(self.spec, self.state, self.seen)
+        return unconfirmed(want, self.seen, by_gateway(self.spec)) if want else ""
+
+    def rested(self) -> float:
+        """The canary's idle seconds as its pause ends. After the deadline's own pause the deadline begins anew."""
+        canary, pause = self.canary, self.state.paused
+        if pause is None:
+            return canary.idle_seconds
+        if pause.reason is Reason.DEADLINE_EXCEEDED:
+            return self.now - canary.started_at
+        return canary.idle_seconds + self.now - pause.at
 
     def now_is(
         self,
@@ -100,8 +127,8 @@ def withdraw(
         return s.now_is(
             phase, reason, f"{message}; traffic is being taken back", *happenings, again=SOON, canary=back, **changes
         )
-    want = desired(s.spec, s.state)
-    missing = unconfirmed(want, s.seen, by_gateway(s.spec)) if want else ""
+    missing = s.unconfirmed()
     if missing:
         return s.now_is(phase, reason, f"{message}; {missing}", *happenings, again=POLL, **changes)
-    return s.now_is(phase, reason, message, *happenings, again=SOON, canary=None, retire_at=s.now, **changes)
+    retire_at = max(s.now, s.state.retire_at or s.now)
+    return s.now_is(phase, reason, message, *happenings, again=SOON, canary=None, retire_at=retire_at, **changes)

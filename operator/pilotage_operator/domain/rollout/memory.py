@@ -11,11 +11,23 @@ from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reaso
 
 def instant(seconds: float | None) -> datetime | None:
     """Seconds since the epoch as a time, to the millisecond, as it is written."""
-    return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)
+    return None if seconds is None else _instant(seconds)
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(round(seconds, 3), UTC)
 
 
 def epoch(time: datetime | None) -> float | None:
     return None if time is None else round(time.timestamp(), 3)
+
+
+def _reason(word: str, otherwise: Reason) -> Reason:
+    """The reason that a word stands for; one that a newer operator wrote is not known."""
+    try:
+        return Reason(word)
+    except ValueError:
+        return otherwise
 
 
 def recall(status: ModelDeploymentStatus) -> State:
@@ -25,7 +37,7 @@ def recall(status: ModelDeploymentStatus) -> State:
     stable, canary, failed, paused = status.stable, status.canary, status.failed, status.paused
     return State(
         phase=status.phase,
-        reason=Reason(status.reason) if status.reason in Reason else Reason.MEASURING,
+        reason=_reason(status.reason, Reason.MEASURING),
         message=status.message,
         stable=Stable(stable.revision, stable.model_version, epoch(stable.since)) if stable else None,
         canary=None
@@ -50,7 +62,7 @@ def recall(status: ModelDeploymentStatus) -> State:
             failed.revision,
             failed.model_version,
             failed.attempt,
-            Reason(failed.reason) if failed.reason in Reason else Reason.CHECK_FAILED,
+            _reason(failed.reason, Reason.CHECK_FAILED),
             failed.message,
             epoch(failed.at) or 0.0,
             failed.retry,
@@ -58,7 +70,7 @@ def recall(status: ModelDeploymentStatus) -> State:
         paused=None
         if paused is None
         else Pause(
-            Reason(paused.reason) if paused.reason in Reason else Reason.PAUSED_BY_PERSON,
+            _reason(paused.reason, Reason.PAUSED_BY_PERSON),
             paused.message,
             epoch(paused.at) or 0.0,
             paused.by,
@@ -77,7 +89,7 @@ def failed_status(failed: Failure | None) -> FailedRevision | None:
         attempt=failed.attempt,
         reason=failed.reason,
         message=failed.message,
-        at=datetime.fromtimestamp(failed.at, UTC),
+        at=_instant(failed.at),
         retry=failed.retry,
     )
 
@@ -85,6 +97,4 @@ def failed_status(failed: Failure | None) -> FailedRevision | None:
 def pause_status(paused: Pause | None) -> PauseStatus | None:
     if paused is None:
         return None
-    return PauseStatus(
-        by=paused.by, at=datetime.fromtimestamp(paused.at, UTC), reason=paused.reason, message=paused.message
-    )
+    return PauseStatus(by=paused.by, at=_instant(paused.at), reason=paused.reason, message=paused.message)

@@ -11,7 +11,7 @@ from pilotage_operator.domain.manifests import serving
 from pilotage_operator.domain.manifests.revision import Revision, controller_revision
 from pilotage_operator.domain.rollout.decision import Situation
 from pilotage_operator.domain.rollout.state import State
-from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, in_traffic
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, in_traffic, unconfirmed
 
 REVISIONS_KEPT = 10  # snapshots of versions that are not served any more
 
@@ -34,14 +34,15 @@ def project(s: Situation, state: State, owner: dict[str, Any], revisions: Mappin
     wanted = _replicas(s, state)
     retiring = [r for r in s.seen.workloads if r not in wanted]
     ready = state.retire_at is None or s.now >= state.retire_at
-    gone = tuple(r for r in retiring if ready and not in_traffic(r, s.seen))
+    want = desired(s.spec, state, s.seen)
+    in_force = want is None or not unconfirmed(want, s.seen, by_gateway(s.spec))
+    gone = tuple(r for r in retiring if ready and in_force and not in_traffic(r, s.seen))
     name = owner["metadata"]["name"]
     keep: list[dict[str, Any]] = [controller_revision(owner, r) for r in _annotated(state, revisions)]
     for revision, replicas in wanted.items():
         if revision in revisions:
             keep.append(serving.deployment(owner, revisions[revision], replicas))
             keep.append(serving.service(owner, names.child_name(name, revision), revision, revision))
-    want = desired(s.spec, state)
     if want is not None:
         keep.append(serving.service(owner, name, want.root))
         if by_gateway(s.spec) and s.spec.traffic is not None:
@@ -50,18 +51,15 @@ def project(s: Situation, state: State, owner: dict[str, Any], revisions: Mappin
     later = None
     if left:
         later = max(1.0, state.retire_at - s.now) if state.retire_at is not None and not ready else 5.0
-    return Plan(tuple(keep), gone, tuple(_forgotten(wanted, retiring, revisions)), later)
+    pinned = {*wanted, *retiring, s.seen.target.revision}
+    return Plan(tuple(keep), gone, tuple(_forgotten(pinned, revisions)), later)
 
 
 def _replicas(s: Situation, state: State) -> dict[str, int]:
-    """Pods by revision. A canary that is being taken back keeps its pods until nothing reaches them."""
+    """Pods by revision."""
     wanted = {state.stable.revision: s.spec.replicas} if state.stable else {}
     if state.canary is not None:
-        seen = s.seen.workloads.get(state.canary.revision)
-        withdrawn = state.canary.weight == 0 and (
-            s.seen.target.revision != state.canary.revision or state.failed is not None
-        )
-        wanted[state.canary.revision] = seen.wanted if withdrawn and seen else canary_pods(s.spec, state.canary)
+        wanted[state.canary.revision] = canary_pods(s.spec, state, state.canary, s.seen)
     return wanted
 
 
@@ -78,9 +76,7 @@ def _annotated(state: State, revisions: Mapping[str, Revision]) -> Iterable[Revi
         yield now
 
 
-def _forgotten(wanted: Mapping[str, int], retiring: list[str], revisions: Mapping[str, Revision]) -> list[str]:
-    """The oldest snapshots beyond those that are kept; never one that has pods."""
-    idle = sorted(
-        (r for r in revisions.values() if r.name not in wanted and r.name not in retiring), key=lambda r: r.order
-    )
+def _forgotten(pinned: set[str], revisions: Mapping[str, Revision]) -> list[str]:
+    """The oldest snapshots beyond those that are kept; never one that has pods or is asked for."""
+    idle = sorted((r for r in revisions.values() if r.name not in pinned), key=lambda r: r.order)
     return [r.name for r in idle[: max(0, len(idle) - REVISIONS_KEPT)]]

@@ -19,7 +19,7 @@ from pilotage_operator.domain.rollout.decision import Decision, Situation
 from pilotage_operator.domain.rollout.memory import failed_status, instant, pause_status
 from pilotage_operator.domain.rollout.progress import judged
 from pilotage_operator.domain.rollout.state import Reason, State
-from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, unconfirmed
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, step_pods, unconfirmed
 
 HISTORY = 50
 WAITING = (Reason.WAITING_FOR_VERSION, Reason.STARTING_PODS, Reason.SCALING)
@@ -36,8 +36,9 @@ def report(
     """The whole next status. It differs from `before` only if something that it says differs."""
     state, now = decision.state, datetime.fromtimestamp(s.now, UTC)
     added = [HistoryEntry(at=now, event=h.reason, message=h.message, by=h.by) for h in decision.happenings]
-    conditions = before.conditions
-    for condition in _conditions(s, state, generation, now):
+    told = tuple(_conditions(s, state, generation, now))
+    conditions = tuple(c for c in before.conditions if c.type in {t.type for t in told})
+    for condition in told:
         conditions = set_condition(conditions, condition, now)
     canary_weight = state.canary.weight if state.canary else 0
     return ModelDeploymentStatus(
@@ -98,7 +99,7 @@ def _canary(s: Situation, state: State, revisions: Mapping[str, Revision]) -> Ca
         weight=canary.weight,
         observed_share=_observed_share(s, state),
         ready=s.seen.ready(canary.revision),
-        replicas=canary_pods(s.spec, canary),
+        replicas=canary_pods(s.spec, state, canary, s.seen),
         attempt=canary.attempt,
         step=canary.step + 1,
         steps=len(s.spec.rollout.steps),
@@ -159,15 +160,15 @@ def _conditions(s: Situation, state: State, generation: int, now: datetime) -> I
     yield holds(ConditionType.DEGRADED, failing or stuck or (ready == 0 and not moving), state.reason, state.message)
     if canary is None:
         return
-    if judged(s) if s.state.canary else False:
+    if s.state.canary is not None and judged(s):
         metrics = s.seen.metrics
         reason = "Sampled" if metrics.available else "NoSamples"
         yield holds(ConditionType.METRICS_AVAILABLE, metrics.available, reason, metrics.message)
-    want = desired(s.spec, state)
+    want = desired(s.spec, state, s.seen)
     missing = unconfirmed(want, s.seen, by_gateway(s.spec)) if want else ""
     yield holds(ConditionType.WEIGHT_CONFIRMED, not missing, "InForce" if not missing else "Changing", missing)
     if not by_gateway(s.spec) and 0 < canary.weight < 100:
-        pods = canary_pods(s.spec, canary)
+        pods = step_pods(s.spec, canary)
         share = 100 * pods / (pods + s.spec.replicas)
         text = f"{canary.weight} % is asked for; {pods} of {pods + s.spec.replicas} pods give {share:.0f} %"
         exact = round(share) == canary.weight

@@ -13,14 +13,13 @@ class Reason(StrEnum):
 
     WAITING_FOR_VERSION = "WaitingForVersion"
     STARTING_PODS = "StartingPods"
-    PODS_FAILING = "PodsFailing"
     ALL_READY = "AllReady"
     SCALING = "Scaling"
-    WITHDRAWING = "Withdrawing"
     WAITING_FOR_TRAFFIC = "WaitingForTraffic"
     MEASURING = "Measuring"
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     CANARY_UNAVAILABLE = "CanaryUnavailable"
+    STABLE_UNAVAILABLE = "StableUnavailable"
     AWAITING_APPROVAL = "AwaitingApproval"
     PAUSED_BY_PERSON = "PausedByPerson"
     PAUSED_BY_SPEC = "PausedBySpec"
@@ -28,7 +27,6 @@ class Reason(StrEnum):
     STATUS_LOST = "StatusLost"
     CHECK_FAILED = "CheckFailed"
     CLUSTER_TROUBLE = "ClusterTrouble"
-    BAKING = "Baking"
     PROMOTED = "Promoted"
     ABORTED = "Aborted"
     NOT_READY_IN_TIME = "NotReadyInTime"
@@ -54,7 +52,7 @@ class Canary:
     started_at: float
     step: int = 0  # index into the steps; their number means the bake
     weight: int = 0  # percent of the traffic asked for
-    weight_since: float | None = None  # when the weight was last changed
+    weight_since: float | None = None  # since when the weight is asked for; None while stable has no pods to share with
     measured_since: float | None = None  # evidence counts from here
     measured_seconds: float = 0.0  # of this step, as far as it was measured
     measured_until: float | None = None  # the last instant that was counted

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.analysis.share import agrees
 from pilotage_operator.domain.rollout.seen import Metrics, Seen
-from pilotage_operator.domain.rollout.state import Canary, State
+from pilotage_operator.domain.rollout.state import Canary, Reason, State
 
 QUIET_SECONDS = 15.0  # without traffic a share cannot be seen: then the route's own word is enough after this time
 
@@ -56,25 +56,56 @@ def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
     return max(1, min(replicas, replicas * weight // (100 - weight)))
 
 
-def canary_pods(spec: ModelDeploymentSpec, canary: Canary) -> int:
-    """Pods of the present step: never fewer than a step before had, since weights only rise."""
+def step_pods(spec: ModelDeploymentSpec, canary: Canary) -> int:
+    """Pods that the canary's present step takes."""
     if baking(spec, canary):
         return spec.replicas
     return max(1, pods_for(step_weight(spec, canary), spec.replicas, gateway=by_gateway(spec)))
 
 
-def desired(spec: ModelDeploymentSpec, state: State) -> Desired | None:
-    """The shares that the state asks for; None before anything is stable."""
+def canary_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: Seen) -> int:
+    """Pods that the canary is to have now: those of its step, and those that carry its weight until that is changed.
+
+    Those of a canary that is taken back stay until nothing reaches them, and those found after a lost status as well.
+    """
+    workload, gateway = seen.workloads.get(canary.revision), by_gateway(spec)
+    lost = state.paused is not None and state.paused.reason is Reason.STATUS_LOST
+    withdrawn = canary.weight == 0 and (seen.target.revision != canary.revision or state.failed is not None)
+    if workload is not None and (lost or withdrawn):
+        return workload.wanted
+    if gateway:  # a weight is in force some time after it was written; pods of the one before are kept for the next
+        carry = min(workload.wanted, spec.replicas) if workload else 0
+    else:
+        carry = pods_for(canary.weight, spec.replicas, gateway=False)
+    if state.paused is not None and canary.weight:
+        return max(1, carry)
+    return max(step_pods(spec, canary), carry)
+
+
+def desired(spec: ModelDeploymentSpec, state: State, seen: Seen) -> Desired | None:
+    """The shares that the state asks for; None before anything is stable.
+
+    Whatever the weight, nobody is sent to a side without ready pods while the other side has some.
+    """
     if state.stable is None:
         return None
     stable, canary = state.stable.revision, state.canary
-    if canary is None or canary.weight == 0:
+    if canary is None or canary.weight == 0 or (seen.ready(stable) and not seen.ready(canary.revision)):
         return Desired(root=stable, weights={stable: 100})
-    if by_gateway(spec):
-        root = canary.revision if baking(spec, canary) else stable
-        weights = {stable: 100 - canary.weight, canary.revision: canary.weight}
-        return Desired(root=root, weights={r: w for r, w in weights.items() if w})
-    return Desired(root=canary.revision if canary.weight >= 100 else "", weights={})
+    if not by_gateway(spec):
+        return Desired(root=canary.revision if canary.weight >= 100 else "", weights={})
+    if seen.ready(canary.revision) and not seen.ready(stable):
+        return Desired(root=canary.revision, weights={canary.revision: 100})
+    weights = {stable: 100 - canary.weight, canary.revision: canary.weight}
+    root = canary.revision if _bake_has_begun(spec, canary) else stable
+    return Desired(root=root, weights={r: w for r, w in weights.items() if w})
+
+
+def _bake_has_begun(spec: ModelDeploymentSpec, canary: Canary) -> bool:
+    """Whether the bake's weight was written: before that its pods may not be ready, and the root Service waits."""
+    last_step = max((step.weight or 0 for step in spec.rollout.steps), default=0)
+    written = canary.weight == step_weight(spec, canary) or canary.weight > last_step
+    return baking(spec, canary) and written
 
 
 def unconfirmed(want: Desired, seen: Seen, gateway: bool) -> str:
@@ -88,7 +119,7 @@ def unconfirmed(want: Desired, seen: Seen, gateway: bool) -> str:
     if strangers:
         return f"the Service still has endpoints of revision {', '.join(strangers)}"
     if not gateway:
-        return ""
+        return "" if seen.route is None else "the HTTPRoute that spec.traffic asked for before is not gone yet"
     if seen.route is None:
         return "the HTTPRoute does not exist yet"
     if dict(seen.route.weights) != dict(want.weights):
@@ -105,7 +136,7 @@ def share_unconfirmed(canary: Canary, metrics: Metrics, gateway: bool, now: floa
         return ""
     total = metrics.canary_requests + metrics.stable_requests
     if total == 0:
-        quiet = now - (canary.weight_since or now)
+        quiet = now - (now if canary.weight_since is None else canary.weight_since)
         return "" if quiet >= QUIET_SECONDS else "no request was seen since the weight changed"
     if agrees(canary.weight, metrics.canary_requests, metrics.stable_requests):
         return ""
