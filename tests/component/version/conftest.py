@@ -1,4 +1,4 @@
-"""An API server without nodes: the tests play the Job controller and the kubelet."""
+"""A real API server; the tests play the Job controller and the kubelet, whether it has them or not."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from kubernetes.aio import config as client_config
 from kubernetes.aio.client import ApiClient
-from pilotage_operator.clients.kube import Kube
 
 from tests.component.api.cluster import ApiServer
-from tests.component.version.stage import Stage
+from tests.component.version.stage import HandsOff, Stage
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +25,6 @@ async def stage(namespace: str, request: pytest.FixtureRequest) -> AsyncIterator
     await client_config.load_kube_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
     async with ApiClient() as client:
         name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
-        opened = Stage(Kube(client, fence=lambda: None), namespace, name)
+        opened = Stage(HandsOff(client, fence=lambda: None), namespace, name)
         await opened.open()
         yield opened

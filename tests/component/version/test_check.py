@@ -1,7 +1,6 @@
 """A ModelVersion's way to its verdict, on a real API server."""
 
 from pilotage_operator.clients.kube import JOB, MODEL_VERSION
-
 from tests.component.version.stage import AWAY, FETCHED, OOM_KILLED, REFUSED, Stage, passed
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from pilotage_operator.api.modeldeployment import Server
 from pilotage_operator.api.modelversion import ModelVersionSpec, Source
 from pilotage_operator.domain.manifests.check_job import check_job

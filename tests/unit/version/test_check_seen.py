@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pilotage_operator.control.check_seen import read_report, see_job
 from pilotage_operator.domain.checking import ContainerSeen
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from pilotage_operator.api.modelversion import ModelVersionSpec
 from pilotage_operator.domain.checking import (
     PROBE_SECONDS,
@@ -16,7 +17,6 @@ from pilotage_operator.domain.checking import (
     Unfinished,
     conclude,
 )
-
 from tests.unit.version.given import (
     AWAY,
     BAD,

@@ -4,10 +4,10 @@ import json
 from typing import Any, cast
 
 import pytest
+
 from pilotage_operator.clients.kube import KubeError
 from pilotage_operator.control.config import Config
 from pilotage_operator.control.modelversion import ModelVersions
-
 from tests.unit.version.fake_kube import FakeKube
 from tests.unit.version.given import NOW, spec
 

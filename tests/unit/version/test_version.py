@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+
 from pilotage_operator.api.modelversion import CheckingJob, ModelVersionStatus, VersionPhase
 from pilotage_operator.domain.checking import PROBE_SECONDS, ContainerSeen, JobSeen, Unfinished
 from pilotage_operator.domain.version import BELIEVED_AFTER, Decision, decide_version, settled, unfinished, unreadable
-
 from tests.unit.version.given import (
     AWAY,
     BAD,
