@@ -71,8 +71,9 @@ def build_images(cluster: Cluster, _: argparse.Namespace) -> None:
     product = images.product()
     programs.install_host_commands()
     cache.ensure([images.base_image().artefact, *(image.artefact for image in product)])
+    running = not cluster.trouble(control_plane_only=False)
     for image in product:
-        if cluster.running():
+        if running:
             cluster.load(image.archive)
         print(f"{image.tag}\t{image.archive}")
 

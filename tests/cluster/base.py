@@ -14,6 +14,13 @@ from tests.cluster.progress import Note
 from tests.cluster.shell import follow, run
 
 TAG = "localhost/pilotage/base:dev"
+APT_LEAVES_NOTHING = """APT::Update::Post-Invoke { "rm -f /var/cache/apt/*.bin"; };
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+"""
+"""As in Debian's official images: what apt caches would only swell the layers."""
+
 PACKAGES = "python3,python3-venv,ca-certificates"
 
 HOST_CONFIGURATION = ("/etc/ssl/certs", "/etc/pip.conf")
@@ -25,7 +32,7 @@ def artefact() -> Artefact:
     return Artefact(
         name="image-base",
         why="Debian with Python, from this machine's Debian mirror, some 2 minutes",
-        key=cache.key(Path("/etc/os-release").read_text(), PACKAGES),
+        key=cache.key(Path("/etc/os-release").read_text(), PACKAGES, APT_LEAVES_NOTHING),
         build=_build,
     )
 
@@ -64,6 +71,7 @@ def _build(folder: Path, note: Note) -> None:
         shutil.rmtree(files / waste, ignore_errors=True)
     for needed in ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial"):
         (files / needed).mkdir(parents=True)
+    (files / "etc/apt/apt.conf.d/docker-clean").write_text(APT_LEAVES_NOTHING)
     container = run([*buildah("from"), "scratch"]).strip()
     note("packing")
     run([*buildah("copy"), container, files, "/"])

@@ -28,13 +28,9 @@ class KindCluster:
         """The folder of kubectl and helm."""
         return programs.go_programs().path / "bin"
 
-    def running(self) -> bool:
-        """Whether kind knows it."""
-        return self.name in run(["kind", "get", "clusters"]).split()
-
     def trouble(self, *, control_plane_only: bool) -> str:
         """What keeps it from being a healthy cluster; empty when nothing does."""
-        if not self.running():
+        if self.name not in run(["kind", "get", "clusters"]).split():
             return "it does not run"
         try:
             self._kubectl("get", "--raw=/readyz")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cluster import enter, images, programs
 from tests.cluster.cache import Artefact
 from tests.cluster.errors import ClusterError
-from tests.cluster.native import certificates, cgroups, control_plane, interior, node, worker
+from tests.cluster.native import certificates, cgroups, control_plane, interior, loaded, node, worker
 from tests.cluster.native.node import Node
 from tests.cluster.shell import run
 
@@ -28,8 +28,9 @@ class NativeCluster:
         self._state = node.state(name)
         self._pki = self._state / "pki"
         self._configuration = self._state / "configuration"
-        self._bin = programs.go_programs().path / "bin"
-        self._debian = programs.debian_programs().path / "usr"
+        self._bin = self._state / "bin"
+        self._debian = self._state / "debian"
+        """Links to the programs it was started with: the sources may have moved on since."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -40,10 +41,6 @@ class NativeCluster:
     def tools(self) -> Path:
         """The folder of kubectl and helm."""
         return self._bin
-
-    def running(self) -> bool:
-        """Whether there is a node at all, healthy or not."""
-        return node.find(self.name) is not None
 
     def trouble(self, *, control_plane_only: bool) -> str:
         """What keeps a running cluster from being a healthy one; empty when nothing does."""
@@ -68,6 +65,8 @@ class NativeCluster:
         """Start a cluster that does not run, until its API, and its node if it has one, is ready."""
         self.down()  # what a half-dead one left
         self._state.mkdir(parents=True)
+        self._bin.symlink_to(programs.go_programs().path / "bin")
+        self._debian.symlink_to(programs.debian_programs().path / "usr")
         certificates.issue(self._pki, self.name)
         found = node.start(self.name, pause=self._bin / "pause", log=self._state / "node.log")
         interior.furnish(found, self._state)
@@ -88,19 +87,21 @@ class NativeCluster:
         shutil.rmtree(self._state, ignore_errors=True)
 
     def load(self, archive: Path) -> None:
-        """Give the node the images of an archive."""
-        found = node.find(self.name)
-        if not found:
-            raise ClusterError(f"the cluster {self.name} does not run: `up` first")
-        ctr = self._debian / "bin" / "ctr"
-        found.run(ctr, f"--address={worker.SOCKET}", "--namespace=k8s.io", "images", "import", archive)
+        """Give the node the images of an archive, unless it has them."""
+        found = self._node()
+        record, contents = self._state / "loaded.json", loaded.contents(archive)
+        if not loaded.has(record, contents):
+            self._ctr(found, "images", "import", str(archive.resolve()))
+            loaded.add(record, contents)
 
     def command(self, *argv: str) -> list[str]:
         """The command that runs `argv` in the cluster's network, with its resolver; else a process of this machine."""
-        found = node.find(self.name)
-        if not found:
-            raise ClusterError(f"the cluster {self.name} does not run: `up` first")
-        return enter.network(found.pid, self._state / "resolv.conf", argv)
+        return enter.network(self._node().pid, self._state / "resolv.conf", argv)
+
+    def _node(self) -> Node:
+        if found := node.find(self.name):
+            return found
+        raise ClusterError(f"the cluster {self.name} does not run: `up` first")
 
     def _start_worker(self, found: Node) -> None:
         cgroups.create(self.name)
@@ -111,7 +112,7 @@ class NativeCluster:
         self._spawn(found, worker.containerd(self._configuration))
         self._spawn(found, control_plane.controller_manager(self._pki))
         self._spawn(found, control_plane.scheduler(self._pki))
-        self._wait_for_containerd(found)
+        _until("containerd", lambda: self._ctr(found, "version"), self._state)
         self.load(pause.archive)
         self._spawn(found, worker.kubelet(self._configuration, pki=self._pki, name=self.name))
         self._spawn(found, worker.kube_proxy(pki=self._pki, name=self.name))
@@ -124,13 +125,13 @@ class NativeCluster:
     def _kubectl(self, *arguments: str) -> str:
         return run(self.command(str(self._bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments))
 
+    def _ctr(self, found: Node, *arguments: str) -> str:
+        ctr = self._debian / "bin" / "ctr"
+        return found.run(ctr, f"--address={worker.SOCKET}", "--namespace=k8s.io", *arguments)
+
     def _wait(self, what: str, *kubectl: str) -> None:
         """Ask until the answer is no error."""
         _until(what, lambda: self._kubectl(*kubectl), self._state)
-
-    def _wait_for_containerd(self, found: Node) -> None:
-        ctr = self._debian / "bin" / "ctr"
-        _until("containerd", lambda: found.run(ctr, f"--address={worker.SOCKET}", "version"), self._state)
 
 
 def _until(what: str, attempt: Callable[[], str], state: Path) -> None:
