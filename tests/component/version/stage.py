@@ -85,9 +85,8 @@ class Stage:
 
     async def change_gate(self, **gate: Any) -> None:
         """A person changes the limits."""
-        body = await self.kube.get(MODEL_VERSION, self.namespace, self.name)
-        assert body is not None
-        await self.kube.replace(MODEL_VERSION, {**body, "spec": {**body["spec"], "gate": gate}})
+        head = {"apiVersion": names.API_VERSION, "kind": names.MODEL_VERSION_KIND}
+        await self.kube.apply(MODEL_VERSION, {**head, **self._metadata(self.name), "spec": {"gate": gate}})
 
     async def pod_reports(self, fetch: Json, probe: Json | None = None) -> None:
         """The Job's pod, made as the Job controller makes it, with its containers in these states."""
