@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,7 +55,7 @@ def _of_container(pod: str, container: dict[str, Any]) -> Trouble | None:
         message = f"pod {pod}, container {container['name']}: {waiting['reason']}, {waiting.get('message', '')}"
         return Trouble(False, Reason.CLUSTER_TROUBLE, message)
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
-    if not ended or ended.get("exitCode", 0) == 0:
+    if not ended or (ended.get("exitCode", 0) == 0 and container["name"] == "fetch"):
         return None
     restarts = int(container.get("restartCount", 0))
     message = f"pod {pod}, container {container['name']} ended with {_ending(ended)} after {restarts} restarts"
@@ -69,6 +70,14 @@ def _of_container(pod: str, container: dict[str, Any]) -> Trouble | None:
 
 def _ending(ended: dict[str, Any]) -> str:
     if ended.get("reason") == "OOMKilled":
-        return "OOMKilled: it needs more memory than server.resources.limits.memory gives"
-    last = (ended.get("message") or "").strip().splitlines()
-    return f"exit code {ended.get('exitCode')}" + (f" ({last[-1][:200]})" if last else "")
+        return "OOMKilled: it needs more memory than its limit (server.resources.limits.memory)"
+    why = _last_words(ended.get("message") or "")
+    return f"exit code {ended.get('exitCode')}" + (f" ({why[:200]})" if why else "")
+
+
+def _last_words(message: str) -> str:
+    """What a container said as it ended: the checks of `pilotage fetch` that failed, or else its last line."""
+    try:
+        return "; ".join(r["message"] for r in json.loads(message)["report"] if r["verdict"] == "fail")
+    except (ValueError, KeyError, TypeError):
+        return next(reversed(message.strip().splitlines()), "")

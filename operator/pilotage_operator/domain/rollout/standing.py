@@ -24,7 +24,8 @@ def spec_unusable(s: Situation) -> Decision | None:
     if s.state.stable is None or s.state.stable.since is None:
         first = Phase.INITIALIZING if target.waiting else Phase.INVALID
         return s.now_is(first, target.reason, target.message, *told)
-    if s.state.canary is not None:
+    hands_off = target.reason is Reason.NAME_TAKEN  # nothing can be changed now, so that nothing is said to have been
+    if s.state.canary is not None and not hands_off:
         return withdraw(s, phase, target.reason, target.message, *told, paused=None)
     return s.now_is(phase, target.reason, target.message, *told)
 

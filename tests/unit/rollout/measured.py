@@ -1,0 +1,58 @@
+"""What a simulated Prometheus says of a canary: requests by who answered them, and the checks' verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import floor
+
+from pilotage_operator.api.durations import seconds
+from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
+from pilotage_operator.domain.analysis.finding import Finding
+from pilotage_operator.domain.rollout.seen import Metrics
+from pilotage_operator.domain.rollout.state import Canary
+
+PER_SECOND = 100  # requests
+PROVEN_AFTER = 1500  # requests of both sides
+
+
+@dataclass
+class Measured:
+    """`up`: Prometheus answers; `traffic`: somebody sends requests."""
+
+    up: bool = True
+    traffic: bool = True
+    answered: list[tuple[float, int, int]] = field(default_factory=list)  # when, by the canary, by others
+    canary: str = ""
+    last: float = 0.0
+
+    def answer(self, now: float, shares: dict[str, float], canary: str) -> None:
+        """The requests since the last time were answered by these shares."""
+        if canary != self.canary:
+            self.canary, self.answered = canary, []
+        requests = PER_SECOND * (now - self.last) if self.traffic and self.last else 0
+        mine = shares.get(canary, 0.0)
+        self.answered.append((now, round(requests * mine), round(requests * (sum(shares.values()) - mine))))
+        self.last = now
+
+    def _since(self, time: float) -> tuple[int, int]:
+        counted = [(mine, other) for at, mine, other in self.answered if at > time]
+        return sum(mine for mine, _ in counted), sum(other for _, other in counted)
+
+    def metrics(self, spec: ModelDeploymentSpec, canary: Canary, nature: str, now: float) -> Metrics:
+        if not self.up:
+            return Metrics(available=False, message="Prometheus does not answer")
+        mine, other = self._since(canary.measured_since or 0.0)
+        verdict = "unknown"
+        if mine and other and mine + other >= PROVEN_AFTER:
+            verdict = "fail" if nature == "errors" else "pass"
+        findings = tuple(
+            Finding(
+                name=check.name,
+                verdict=verdict if check.error_rate is not None else "pass" if verdict == "fail" else verdict,
+                figure="", limit="", evidence=f"{mine}/{other}", message=f"{check.name} is {verdict}", eta="",
+            )
+            for check in spec.analysis.checks
+        )  # fmt: skip
+        interval = seconds(spec.analysis.interval)
+        seen = self._since(canary.measured_since if canary.weight_since is None else canary.weight_since)  # type: ignore[arg-type]
+        return Metrics(True, "", floor(now / interval) * interval, *seen, findings)
