@@ -75,7 +75,7 @@ def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]]) -> kop
     return handlers
 
 
-def settings(namespaced: bool) -> kopf.OperatorSettings:
+def settings() -> kopf.OperatorSettings:
     """As a long-lived operator wants them: dead watches are noticed, retries are endless, nothing is posted."""
     chosen = kopf.OperatorSettings()
     chosen.networking.error_backoffs = _Backoffs()
@@ -89,7 +89,8 @@ def settings(namespaced: bool) -> kopf.OperatorSettings:
     chosen.queueing.worker_limit = WORKERS
     chosen.posting.enabled = False
     chosen.peering.standalone = True
-    chosen.scanning.disabled = namespaced
+    # Needs no right to watch namespaces and definitions; what is installed later is noticed after a restart.
+    chosen.scanning.disabled = True
     # The API server, not this process, sorts out whose children they are.
     for _, _, plural in CHILDREN:
         chosen.watching.label_selectors[plural] = names.DEPLOYMENT_LABEL
@@ -106,7 +107,7 @@ async def watch(
     """Watches until told to stop; without namespaces all of them."""
     await kopf.operator(
         registry=registry(wake, asked_by),
-        settings=settings(bool(namespaces)),
+        settings=settings(),
         namespaces=tuple(namespaces),
         clusterwide=not namespaces,
         stop_flag=stop,

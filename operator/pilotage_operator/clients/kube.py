@@ -18,7 +18,8 @@ from pilotage_operator.api import names
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 20.0  # seconds for one call
+READ_TIMEOUT = 20.0  # seconds for one call
+WRITE_TIMEOUT = 4.0  # a write that passed the fence must have ended before another operator may take over
 PAGE = 500  # objects a list asks for at once
 
 Json = dict[str, Any]
@@ -198,6 +199,7 @@ class Kube:
         body: Json | None = None,
         content: str = "application/json",
     ) -> Json:
+        timeout = aiohttp.ClientTimeout(total=READ_TIMEOUT if method == "GET" else WRITE_TIMEOUT)
         try:
             prepared = await self._client.param_serialize(
                 method,
@@ -207,12 +209,12 @@ class Kube:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._client.call_api(*prepared, _request_timeout=TIMEOUT)
-            answer = await response.read()
+            response = await self._client.call_api(*prepared, _request_timeout=timeout)
+            answer: bytes = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"{method} {path}: the API server cannot be reached: {error!r}") from error
         if response.status >= 300:
-            raise _refused(response.status, f"{method} {path}", answer, response.getheader("Retry-After"))
+            raise _refused(response.status, f"{method} {path}", answer, response.headers.get("Retry-After"))
         return dict(json.loads(answer or b"{}"))
 
 

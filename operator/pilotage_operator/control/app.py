@@ -27,6 +27,7 @@ from pilotage_operator.control.queue import Queue
 log = logging.getLogger(__name__)
 
 WORKERS = 10
+STOP = 5.0  # seconds that the watches have to end
 RESYNC = 300.0  # seconds; every owner is looked at so often even if no event came
 
 Watch = Callable[
@@ -58,9 +59,7 @@ class App:
         serving = await self._health.serve()
         async with Prometheus(self._config.prometheus.url, self._config.prometheus.headers) as prometheus:
             reconcilers = self._reconcilers(prometheus)
-            watching = asyncio.create_task(
-                self._watch(self._queue.add, self._asked_by, self._config.watch_namespaces, stop)
-            )
+            watching = asyncio.create_task(self._watch_all(stop))
             tasks = [
                 asyncio.create_task(self._health.beat()),
                 asyncio.create_task(self._lease.run(self._unfenced)),
@@ -73,12 +72,32 @@ class App:
                 task.cancel()
             ended = await asyncio.gather(*tasks, *ends, return_exceptions=True)
             await self._lease.release(self._unfenced)
-            await asyncio.wait([watching], timeout=5)
+            await asyncio.wait([watching], timeout=STOP)
+            watching.cancel()
+            ended += await asyncio.gather(watching, return_exceptions=True)
         await serving.cleanup()
         broken = [error for error in ended if isinstance(error, Exception)]
         for error in broken:
             log.error("a part of the operator broke", exc_info=error)
         return 1 if broken or self._lease.lost.is_set() else 0
+
+    async def _watch_all(self, stop: asyncio.Event) -> None:
+        """Watches once both kinds are served: kopf looks for them only when it starts."""
+        while not stop.is_set():
+            if await self._installed():
+                await self._watch(self._queue.add, self._asked_by, self._config.watch_namespaces, stop)
+                return
+            await asyncio.sleep(1)
+
+    async def _installed(self) -> bool:
+        try:
+            found = [await self._kube.exists_kind(kind) for kind in (MODEL_DEPLOYMENT, MODEL_VERSION)]
+        except KubeError as error:
+            log.warning("the API server cannot be asked for its kinds: %s", error)
+            return False
+        if not all(found):
+            log.warning("the CustomResourceDefinitions of %s are not installed; install them", names.GROUP)
+        return all(found)
 
     def _reconcilers(self, prometheus: Prometheus) -> dict[str, Reconciler]:
         return {

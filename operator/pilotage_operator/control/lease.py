@@ -14,9 +14,10 @@ log = logging.getLogger(__name__)
 
 NAME = "pilotage"
 DURATION = 15.0  # seconds that a holder may be silent before another takes over
-DEADLINE = 10.0  # seconds after its last renewal at which a holder stops writing: earlier, to be safe
+DEADLINE = 10.0  # seconds after its last renewal at which a holder begins no write; the last has WRITE_TIMEOUT to end
 RENEW_EVERY = 3.0
-LOOK_EVERY = 2.0
+LOOK_EVERY = 1.0
+ATTEMPT = 4.0  # seconds for one attempt, so that one that hangs leaves time for another
 
 
 class LeaseLost(KubeError):
@@ -46,14 +47,14 @@ class Lease:
         `kube` writes unfenced: the Lease is the fence.
         """
         while not self.held.is_set():
-            if await self._once(kube):
+            if await self.attempt(kube):
                 log.info("the lease is held by %s", self._holder)
                 self.held.set()
                 break
             await asyncio.sleep(LOOK_EVERY)
         while self._renewed is not None and self._clock() - self._renewed < DEADLINE:
             await asyncio.sleep(RENEW_EVERY)
-            await self._once(kube)
+            await self.attempt(kube)
         log.error("the lease is lost: it could not be renewed in %s s", DEADLINE)
         self.lost.set()
 
@@ -70,21 +71,22 @@ class Lease:
         except KubeError as error:
             log.warning("the lease could not be released: %s", error)
 
-    async def _once(self, kube: Kube) -> bool:
+    async def attempt(self, kube: Kube) -> bool:
         """One attempt to acquire or renew; whether the lease is ours afterwards. Never raises KubeError."""
         asked = self._clock()  # a renewal counts from before it was asked for
         try:
-            body = await kube.get(LEASE, self._namespace, NAME)
-            if body is None:
-                await kube.create(LEASE, self._body({}))
-            elif self._may_take(body["spec"]):
-                await kube.update(LEASE, {**body, "spec": self._spec(body["spec"])})
-            else:
-                return False
+            async with asyncio.timeout(ATTEMPT):
+                body = await kube.get(LEASE, self._namespace, NAME)
+                if body is None:
+                    await kube.create(LEASE, self._body({}))
+                elif self._may_take(body["spec"]):
+                    await kube.update(LEASE, {**body, "spec": self._spec(body["spec"])})
+                else:
+                    return False
         except (AlreadyExists, Conflict):
             return False
-        except KubeError as error:
-            log.warning("the lease could not be written: %s", error)
+        except (KubeError, TimeoutError) as error:
+            log.warning("the lease could not be written: %r", error)
             return False
         self._renewed = asked
         return True
