@@ -1,0 +1,31 @@
+"""What one check says of the canary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["pass", "fail", "unknown"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`pass` and `fail` are proven beyond chance; `unknown` is everything else. The texts are for people."""
+
+    name: str
+    verdict: Verdict
+    figure: str = ""  # what was measured of the canary, and of stable
+    limit: str = ""  # what is allowed
+    evidence: str = ""  # on how many requests of each side it rests
+    message: str = ""  # what it means; of an unknown, what is missing
+    eta: str = ""  # when there will be enough evidence, if traffic goes on like this
+
+
+def length(seconds: float) -> str:
+    """A length of time as people write it: 45 is `45s`, 100 is `1m40s`, 8040 is `2h14m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
+    return f"{whole // 3600}h{whole % 3600 // 60}m"
