@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,15 +26,15 @@ def root() -> Path:
 class Artefact:
     """A folder of built things.
 
-    `build` fills the folder it is given and reports how far it is. `sole` keeps the newest only, for what is
-    rebuilt often.
+    `build` fills the folder it is given and reports how far it is. `fleeting` keeps no more than
+    the newest two, for what is rebuilt often.
     """
 
     name: str
     why: str
     key: str
     build: Callable[[Path, Note], None]
-    sole: bool = False
+    fleeting: bool = False
 
     @property
     def path(self) -> Path:
@@ -57,11 +56,11 @@ def key(*inputs: str | Path) -> str:
 
 def ensure(artefacts: Sequence[Artefact]) -> None:
     """Build what is missing, in the given order."""
-    if all(artefact.path.exists() for artefact in artefacts):
-        return
-    with locked("build"):
-        missing = [artefact for artefact in artefacts if not artefact.path.exists()]
-        for number, artefact in enumerate(missing, 1):
+    missing = [artefact for artefact in artefacts if not artefact.path.exists()]
+    for number, artefact in enumerate(missing, 1):
+        with locked(artefact.name):
+            if artefact.path.exists():
+                continue  # another process built it meanwhile
             with step(number, len(missing), artefact.name, artefact.why) as note:
                 _build(artefact, note)
 
@@ -80,17 +79,15 @@ def locked(name: str) -> Iterator[None]:
 
 
 def _build(artefact: Artefact, note: Note) -> None:
-    unfinished = root() / "unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)  # left by an interrupt; the lock is ours
-    unfinished.mkdir(parents=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{artefact.name}-", dir=unfinished))
-    folder.chmod(0o755)
+    folder = root() / "unfinished" / artefact.name
+    shutil.rmtree(folder, ignore_errors=True)  # left by an interrupt; the lock is ours
+    folder.mkdir(parents=True)
     artefact.build(folder, note)
     artefact.path.parent.mkdir(parents=True, exist_ok=True)
-    if artefact.sole:
-        for older in artefact.path.parent.iterdir():
-            shutil.rmtree(older)
     folder.rename(artefact.path)
+    if artefact.fleeting:
+        for older in sorted(artefact.path.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-2]:
+            shutil.rmtree(older)
 
 
 def _files(path: Path) -> Iterable[Path]:

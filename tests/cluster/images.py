@@ -60,9 +60,7 @@ def envoy() -> Image:
 
 def product() -> list[Image]:
     """The serving pod's and the operator's images; a change of their sources is a new build."""
-    sources = [REPOSITORY / name for name in (*PRODUCT, "pyproject.toml")]
-    hashed = cache.key(base.artefact().key, *sources)
-    return [_product(name, hashed) for name in PRODUCT]
+    return [_product(name) for name in PRODUCT]
 
 
 def base_image() -> Image:
@@ -70,7 +68,7 @@ def base_image() -> Image:
     return Image(base.TAG, base.artefact())
 
 
-def _product(name: str, hashed: str) -> Image:
+def _product(name: str) -> Image:
     tag = f"localhost/pilotage/{name}:dev"
     dockerfile = REPOSITORY / name / "Dockerfile"
     return Image(
@@ -78,9 +76,9 @@ def _product(name: str, hashed: str) -> Image:
         Artefact(
             name=f"image-{name}",
             why=f"{tag} from {name}/Dockerfile",
-            key=hashed,
+            key=cache.key(base.artefact().key, REPOSITORY / name, REPOSITORY / "pyproject.toml"),
             build=lambda folder, note: build(tag, dockerfile, REPOSITORY, folder / ARCHIVE, note),
-            sole=True,
+            fleeting=True,
         ),
     )
 

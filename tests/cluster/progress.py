@@ -10,6 +10,8 @@ Note = Callable[[str], None]
 TERMINAL_PERIOD = 0.2
 """Seconds between two rewrites of the line on a terminal."""
 
+WIDTH = 110
+
 LOG_PERIOD = 15.0
 """Seconds between two lines where there is no terminal."""
 
@@ -33,8 +35,8 @@ def step(number: int, total: int, title: str, why: str) -> Iterator[Note]:
         if now - last < (TERMINAL_PERIOD if terminal else LOG_PERIOD):
             return
         last = now
-        line = f"{label}: {elapsed(now - began)}, {text}"
-        print(f"\r\x1b[K{line[:110]}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        line = f"{label}: {elapsed(now - began)}, {text}"[:WIDTH]
+        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
 
     try:
         yield note
