@@ -42,7 +42,11 @@ async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Chi
 async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -> None:
     kind = OWNED[body["kind"]]
     try:
-        if live is None:
+        if live is None and kind is CONTROLLER_REVISION:
+            # Its data is compared byte for byte ever after, and an apply stores it as later applies will write it.
+            # A stranger of that name has other data, so that the API server refuses: nothing is merged into it.
+            await kube.apply(kind, body)
+        elif live is None:
             await kube.create(kind, body)
         elif not agrees(body, live):
             metadata = {**body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
