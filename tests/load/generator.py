@@ -68,8 +68,12 @@ class Generator:
         self.tally = Tally()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until told to stop; then waits for the answers that are still due."""
+        """Until told to stop; then waits for the answers that are still due.
+
+        Begins with the first connection that is taken: a node's proxy learns of a new Service a moment after the API.
+        """
         loop = asyncio.get_running_loop()
+        await self._reachable()
         begun, tasks = loop.time(), set()
         while not stop.is_set():
             task = asyncio.create_task(self._one(self.tally.sent))
@@ -81,6 +85,15 @@ class Generator:
             await asyncio.wait(tasks, timeout=2 * TIMEOUT)
         for connection in self._idle:
             connection.close()
+
+    async def _reachable(self) -> None:
+        for _ in range(100):
+            try:
+                self._idle.append(await Connection.open(*self._address))
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def _one(self, number: int) -> None:
         fresh = bool(self._fresh_every) and number % self._fresh_every == 0

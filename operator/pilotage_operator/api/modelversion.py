@@ -169,8 +169,8 @@ class ModelVersionStatus(StatusSchema):
     observed_generation: int | None = None
     """The generation of the spec that this status is about."""
     phase: VersionPhase = VersionPhase.PENDING
-    """Pending: not looked at yet, or its registry is away. Checking: its Job runs. Ready: may serve. Rejected: may
-    not."""
+    """Pending: not looked at yet. Checking: its Job runs, or waits for a registry that is away. Ready: may serve.
+    Rejected: may not."""
     message: str = ""
     """Why it is in this phase, for a person."""
     contract: Contract | None = None

@@ -10,6 +10,9 @@ import onnxruntime  # type: ignore[import-untyped]
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import Contract, Tensor
 
+# A serving pod tells nobody anything but its clients and its scraper.
+onnxruntime.disable_telemetry_events()
+
 # V2's word for an element type: what ONNX Runtime calls it, and the numpy type that carries it.
 _ELEMENTS: dict[str, tuple[str, type[np.generic]]] = {
     "BOOL": ("tensor(bool)", np.bool_),
