@@ -36,7 +36,7 @@ lint: setup ## ruff, mypy, import-linter, and crds/ as generated
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy serving operator tests
 	@$(BIN)/lint-imports --config pyproject.toml
-	@$(BIN)/python -m pilotage_operator.api.crd --check crds/
+	@$(BIN)/python -m pilotage_operator.api.crd --check crds/ charts/pilotage/files/
 
 unit: setup ## only the unit tests: seconds, no cluster
 	@$(BIN)/pytest tests/unit
@@ -59,7 +59,7 @@ images: ## builds the two images and loads them
 	@$(CLUSTER) images $(if $(NAME),--name $(NAME))
 
 crds: setup ## writes crds/ and the chart's copy from the models
-	@$(BIN)/python -m pilotage_operator.api.crd crds/
+	@$(BIN)/python -m pilotage_operator.api.crd crds/ charts/pilotage/files/
 
 lock: setup ## pins every dependency anew
 	@for room in serving operator; do \

@@ -1,4 +1,4 @@
-"""Writes the CustomResourceDefinitions from the models: `python -m pilotage_operator.api.crd crds/ [--check]`."""
+"""Writes the CustomResourceDefinitions from the models: `python -m pilotage_operator.api.crd FOLDER... [--check]`."""
 
 import argparse
 import sys
@@ -179,23 +179,20 @@ def files() -> dict[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the files; with --check only compares, and returns 1 where they differ."""
+    """Writes the files into every folder; with --check only compares, and returns 1 where they differ."""
     parser = argparse.ArgumentParser(prog="python -m pilotage_operator.api.crd", description=main.__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
-    stale = [
-        path
-        for path, content in ((options.folder / name, content) for name, content in files().items())
-        if not path.is_file() or path.read_text() != content
-    ]
+    wanted = {folder / name: content for folder in options.folders for name, content in files().items()}
+    stale = [path for path, content in wanted.items() if not path.is_file() or path.read_text() != content]
     if options.check:
         for path in stale:
             print(f"{path} does not match the models: run `make crds` and commit it", file=sys.stderr)
         return 1 if stale else 0
-    options.folder.mkdir(parents=True, exist_ok=True)
     for path in stale:
-        path.write_text(files()[path.name])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path])
     return 0
 
 
