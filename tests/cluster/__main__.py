@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tests.cluster.progress import elapsed, say
 def main() -> int:
     """Do one command; an error of the user's concern is one line and a status of 1."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: children are ended, too
     try:
         preflight.check_machine()
         cluster = backend.choose(arguments.name)

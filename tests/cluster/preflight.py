@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def check_start() -> None:
     """Raise ClusterError for the first thing without which a cluster cannot be started."""
     _check_memory()
     _check_disk(DISK_TO_RUN)
+    _check_kernel()
 
 
 def _check_go() -> None:
@@ -51,6 +53,15 @@ def _check_go() -> None:
     numbers = re.match(r"go(\d+)\.(\d+)", found)
     if numbers and tuple(int(part) for part in numbers.groups()) < GO:
         raise ClusterError(f"Go is {found}: Kubernetes needs {wanted} or later; install it and put it first on PATH")
+
+
+def _check_kernel() -> None:
+    """Bridged packets must be shown to the packet filter, or a pod cannot reach its neighbour through a Service."""
+    setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not setting.exists() and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "br_netfilter"], capture_output=True)
+    if not setting.exists():
+        raise ClusterError("the kernel has no br_netfilter: load the module, or use a kernel that has it")
 
 
 def _check_disk(needed: int) -> None:

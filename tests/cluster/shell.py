@@ -44,9 +44,13 @@ def follow(
         errors="replace",
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            tail.append(line.rstrip())
-            on_line(line.rstrip())
+        try:
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                on_line(line.rstrip())
+        except BaseException:  # interrupted: a build that went on unseen would write where the next one does
+            process.terminate()
+            raise
     if process.returncode:
         raise _failed(argv, process.returncode, list(tail))
 

@@ -16,9 +16,6 @@ def etcd() -> list[str]:
         "--advertise-client-urls=http://127.0.0.1:2379",
         "--listen-peer-urls=http://127.0.0.1:2380",
         "--unsafe-no-fsync",  # a test cluster does not outlive its machine
-        "--snapshot-count=10000",
-        "--auto-compaction-mode=periodic",
-        "--auto-compaction-retention=5m",
     ]
 
 
