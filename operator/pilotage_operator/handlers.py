@@ -25,8 +25,8 @@ CHILDREN = (
     ("apps", "v1", "deployments"),
     ("", "v1", "services"),
     ("discovery.k8s.io", "v1", "endpointslices"),
-    ("gateway.networking.k8s.io", "v1", "httproutes"),
 )
+ROUTES = ("gateway.networking.k8s.io", "v1", "httproutes")
 
 
 class _Backoffs:
@@ -39,10 +39,11 @@ class _Backoffs:
             wait = min(BACKOFF_LONGEST, wait * 2)
 
 
-def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]]) -> kopf.OperatorRegistry:
+def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]], gateway: bool) -> kopf.OperatorRegistry:
     """Handlers for the two resources and the children.
 
-    `asked_by` gives the deployments of a namespace that ask for a ModelVersion, by name.
+    `asked_by` gives the deployments of a namespace that ask for a ModelVersion, by name; `gateway` says whether there
+    are HTTPRoutes to watch.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -64,7 +65,7 @@ def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]]) -> kop
         if owner := labels.get(names.DEPLOYMENT_LABEL):
             wake(Key(names.MODEL_DEPLOYMENT_KIND, namespace or "", owner))
 
-    for group, version, plural in CHILDREN:
+    for group, version, plural in (*CHILDREN, *((ROUTES,) if gateway else ())):
         kopf.on.event(group, version, plural, registry=handlers)(on_child)
 
     @kopf.on.event("batch", "v1", "jobs", registry=handlers)
@@ -92,7 +93,7 @@ def settings() -> kopf.OperatorSettings:
     # Needs no right to watch namespaces and definitions; what is installed later is noticed after a restart.
     chosen.scanning.disabled = True
     # The API server, not this process, sorts out whose children they are.
-    for _, _, plural in CHILDREN:
+    for _, _, plural in (*CHILDREN, ROUTES):
         chosen.watching.label_selectors[plural] = names.DEPLOYMENT_LABEL
     chosen.watching.label_selectors["jobs"] = names.MODEL_VERSION_LABEL
     return chosen
@@ -102,13 +103,25 @@ async def watch(
     wake: Wake,
     asked_by: Callable[[str, str], Collection[str]],
     namespaces: Collection[str],
+    gateway: bool,
     stop: asyncio.Event,
 ) -> None:
-    """Watches until told to stop; without namespaces all of them."""
-    await kopf.operator(
-        registry=registry(wake, asked_by),
+    """Watches until told to stop, by the event or a signal; without namespaces all of them. Raises what broke kopf.
+
+    kopf's own `operator` would, when it stops, wait for every task of this process and cancel it; ours are not kopf's.
+    """
+    tasks = await kopf.spawn_tasks(
+        registry=registry(wake, asked_by, gateway),
         settings=settings(),
         namespaces=tuple(namespaces),
         clusterwide=not namespaces,
         stop_flag=stop,
     )
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()

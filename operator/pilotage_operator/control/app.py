@@ -13,7 +13,7 @@ from typing import Any
 from kubernetes.aio.client import ApiClient
 
 from pilotage_operator.api import names
-from pilotage_operator.clients.kube import MODEL_DEPLOYMENT, MODEL_VERSION, Kind, Kube, KubeError
+from pilotage_operator.clients.kube import HTTP_ROUTE, MODEL_DEPLOYMENT, MODEL_VERSION, Kind, Kube, KubeError
 from pilotage_operator.clients.prometheus import Prometheus
 from pilotage_operator.control.config import Config
 from pilotage_operator.control.health import Health, Metrics
@@ -31,7 +31,7 @@ STOP = 5.0  # seconds that the watches have to end
 RESYNC = 300.0  # seconds; every owner is looked at so often even if no event came
 
 Watch = Callable[
-    [Callable[[Key], None], Callable[[str, str], Collection[str]], Collection[str], asyncio.Event],
+    [Callable[[Key], None], Callable[[str, str], Collection[str]], Collection[str], bool, asyncio.Event],
     Coroutine[Any, Any, None],
 ]
 
@@ -85,7 +85,8 @@ class App:
         """Watches once both kinds are served: kopf looks for them only when it starts."""
         while not stop.is_set():
             if await self._installed():
-                await self._watch(self._queue.add, self._asked_by, self._config.watch_namespaces, stop)
+                gateway = await self._kube.exists_kind(HTTP_ROUTE)
+                await self._watch(self._queue.add, self._asked_by, self._config.watch_namespaces, gateway, stop)
                 return
             await asyncio.sleep(1)
 
