@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import pilotage
+from pilotage.bundle.build import Bundle
 
 Rows = NDArray[np.float32]
 GAPS = 0.5  # share of live rows with a missing value
@@ -59,7 +60,7 @@ def _slow() -> BaseEstimator:
 ESTIMATORS = {"v1": lambda: _careful(0.1), "v2": lambda: _careful(1.0), "v3": _careless, "slow": _slow}
 
 
-def build(which: str, version: str, into: Path, name: str = "tumour") -> pilotage.bundle.build.Bundle:
+def build(which: str, version: str, into: Path, name: str = "tumour") -> Bundle:
     """Trains one of ESTIMATORS and writes its bundle."""
     given = data()
     estimator = ESTIMATORS[which]().fit(given.train, given.y_train)

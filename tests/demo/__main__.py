@@ -16,7 +16,7 @@ from tests.demo.record import Record
 from tests.demo.stage import NAME, NAMESPACE, address, prepare, release
 from tests.demo.table import line, table
 from tests.e2e.world import ROOT, World
-from tests.load import Load
+from tests.load import Load, Tally
 
 RATE = 120.0  # requests a second
 PATIENCE = 600.0  # seconds for one release
@@ -63,18 +63,12 @@ def _watch(console: Console, world: World, record: Record, load: Load | None, ph
             version = (status.get("stable") or {}).get("version")
             if status.get("phase") == phase and version == stable and "canary" not in status:
                 return
-            time.sleep(1)  # noqa: ASYNC251 once a second is often enough to look
+            time.sleep(1)
     raise SystemExit(f"{stable} did not become {phase} in {PATIENCE:.0f} s:\n{world.describe()}")
 
 
 def _look(world: World, record: Record, load: Load | None) -> None:
-    record.see(world.status(), load.tally if load else record.moments[-1].tally if record.moments else _nothing())
-
-
-def _nothing():  # type: ignore[no-untyped-def]
-    from tests.load import Tally
-
-    return Tally()
+    record.see(world.status(), load.tally if load else Tally())
 
 
 def _calm(world: World, record: Record, load: Load, seconds: float = 8.0) -> None:
@@ -99,8 +93,10 @@ def _summary(console: Console, record: Record) -> int:
     console.print(f", {gone - bad:.0f} s after its first traffic" if bad and gone else "")
     console.print(f"why: {(last.status.get('failed') or {}).get('message', '-')}")
     tally = last.tally
-    console.print(f"requests sent {tally.sent}, lost {tally.lost}; answered with 5xx: {tally.failed()}, all by v3: "
-                  f"{tally.failed() == tally.failed('v3')}")
+    console.print(
+        f"requests sent {tally.sent}, lost {tally.lost}; answered with 5xx: {tally.failed()}, all by v3: "
+        f"{tally.failed() == tally.failed('v3')}"
+    )
     console.print(f"picture: {PICTURE.relative_to(ROOT)}")
     return 0 if tally.lost == 0 else 1
 

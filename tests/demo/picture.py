@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -20,7 +21,7 @@ def draw(record: Record, into: Path) -> None:
     """Two panels under one time: who answered, and what failed."""
     moments = record.moments
     times = np.array([m.at for m in moments[1:]])
-    steps = [after.tally.since(before.tally) for before, after in zip(moments, moments[1:], strict=False)]
+    steps = [after.tally.since(before.tally) for before, after in pairwise(moments)]
     answered = np.array([max(1, step.answered) for step in steps])
     shares = [np.array([step.of(v) for step in steps]) / answered * 100 for v in VERSIONS]
     figure, (above, below) = plt.subplots(2, 1, figsize=(10, 5.2), sharex=True, height_ratios=[3, 1.3])

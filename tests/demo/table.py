@@ -24,7 +24,9 @@ def table(record: Record) -> Panel:
     last = (status.get("history") or [{"event": "-", "message": ""}])[-1]
     footer = f"[bold]{last['event']}[/] {last.get('message', '')}"
     lost = f"sent {now.tally.sent}   lost {now.tally.lost}   5xx {now.tally.failed()}"
-    return Panel(Group(_versions(status, record), _checks(status), status.get("message", ""), footer, lost), title=title)
+    return Panel(
+        Group(_versions(status, record), _checks(status), status.get("message", ""), footer, lost), title=title
+    )
 
 
 def _versions(status: dict[str, Any], record: Record) -> Table:
@@ -45,7 +47,9 @@ def _checks(status: dict[str, Any]) -> Table:
     shown = Table("check", "verdict", "figure", "limit", "evidence", expand=True)
     for check in status.get("checks") or []:
         verdict = f"[{COLOURS[check['verdict']]}]{check['verdict']}[/]"
-        shown.add_row(check["name"], verdict, check.get("figure", ""), check.get("limit", ""), check.get("evidence", ""))
+        shown.add_row(
+            check["name"], verdict, check.get("figure", ""), check.get("limit", ""), check.get("evidence", "")
+        )
     return shown
 
 

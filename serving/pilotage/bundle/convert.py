@@ -34,9 +34,9 @@ def convert(estimator: Any, columns: int) -> Converted:
     A classifier answers `label` and `probabilities`, a regressor `prediction`. The bytes depend on the estimator
     alone. Raises BundleError("convert", …) when the estimator cannot be expressed in ONNX.
     """
-    from skl2onnx import convert_sklearn  # type: ignore[import-untyped]
-    from skl2onnx.common.data_types import FloatTensorType  # type: ignore[import-untyped]
-    from sklearn.base import is_classifier  # type: ignore[import-untyped]
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.base import is_classifier
 
     classifier = bool(is_classifier(estimator))
     if classifier and not hasattr(estimator, "predict_proba"):
@@ -64,7 +64,7 @@ def convert(estimator: Any, columns: int) -> Converted:
 
 def run(model: bytes, rows: Array) -> dict[str, Array]:
     """The model's answers to `rows` (narrowed to float32, one row per line) by output name."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the order of additions, and with it the last digit, is fixed

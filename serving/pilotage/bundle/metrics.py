@@ -9,7 +9,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def measure(answers: dict[str, Array], truth: Array, estimator: Any, classifier: bool) -> dict[str, float]:
     """accuracy, logLoss and auc of a classifier (auc where the test rows hold every class); r2 and mae otherwise."""
-    from sklearn import metrics  # type: ignore[import-untyped]
+    from sklearn import metrics
 
     if not classifier:
         predicted = answers["prediction"].reshape(truth.shape)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import Contract, Tensor

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 import uvloop
 
 from pilotage.bundle import digest as bundle_digest

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sklearn.datasets import load_iris  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 import pilotage
 from tests.component.serving.process import Server
