@@ -15,6 +15,8 @@ REMEMBERED = 20  # ids kept, beside those of annotations that are still there
 
 def obey(s: Situation) -> Decision | None:
     """The first command that was not dealt with yet; done or refused, its id is remembered."""
+    if s.state.phase is None:
+        return None
     for command in s.seen.commands:
         if command.id not in s.state.actions and not _too_early(s, command):
             after, told = _carry_out(s, command)

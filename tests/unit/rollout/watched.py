@@ -1,0 +1,114 @@
+"""The simulated cluster with a watchman: what must hold at every instant is asserted at every single write."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pilotage_operator.domain.rollout.decision import Decision, Situation
+from pilotage_operator.domain.rollout.projection import Plan
+
+from tests.unit.rollout.world import NAME, World
+
+SERVED = re.compile(
+    r"(nothing is served|v\d (serves all|is down)|v\d serves \d+ %, v\d \d+ %|v\d and v\d are down): \S"
+)
+
+
+@dataclass
+class Watched(World):
+    """`excused`: since the rollback something happened that ends it; `trusted`: the stable revision."""
+
+    excused: bool = False
+    trusted: str = ""
+
+    def reached(self) -> set[str]:
+        """The revisions that requests can reach by the Service or the route."""
+        selected = self.selected()
+        served = {r for r in self.pods if self.ready(r) and selected in ("", r)}
+        return served | {r for r, weight in (self.routed() or {}).items() if weight}
+
+    def alive(self) -> set[str]:
+        """The revisions with a share of the traffic that could answer."""
+        state = self.status or {}
+        sides = [state.get("stable"), state.get("canary") if (state.get("canary") or {}).get("weight") else None]
+        return {side["revision"] for side in sides if side and self.ready(side["revision"])}
+
+    def wrote(self, situation: Situation, body: dict[str, Any]) -> None:
+        labels = body["metadata"].get("labels", {})
+        if body["kind"] == "HTTPRoute" and self.alive():
+            dead = [r for r, weight in (self.routed() or {}).items() if weight and not self.ready(r)]
+            assert not dead, f"weight is written to {dead}, which has no ready pods: {self.status}"
+        if body["kind"] == "Service" and body["metadata"]["name"] == NAME and self.alive():
+            selected = self.selected()
+            assert selected == "" or self.ready(str(selected)), f"the Service selects a dead revision: {self.status}"
+        if body["kind"] == "Deployment":
+            revision, workload = labels["pilotage.dev/revision"], situation.seen.workloads
+            had = workload[revision].wanted if revision in workload else 0
+            if revision in self.reached() and self.gateway:
+                assert body["spec"]["replicas"] >= min(had, situation.spec.replicas), "scaled down while in traffic"
+        assert len(self.reached()) <= 2, f"more than two versions in traffic: {self.status}"
+
+    def ended(self, revision: str) -> None:
+        assert revision != self.trusted, f"stable was ended: {self.status}"
+        assert revision not in self.endpoints, f"ended behind the Service: {self.status}"
+        assert revision not in (self.routed() or {}), f"ended behind the route: {self.status}"
+        if self.routed() is not None:
+            assert revision not in (self.accepted or {}), f"ended while the gateway still knows it: {self.status}"
+
+    def look(self, *, conflict: bool = False, dies_after: int | None = None) -> tuple[Decision, Plan]:
+        before = self.status or {}
+        decision, plan = super().look(conflict=conflict, dies_after=dies_after)
+        if conflict:
+            assert (self.status or {}) == before
+            return decision, plan
+        now = self.status or {}
+        assert SERVED.match(now["message"]), now["message"]
+        assert now["phase"]
+        assert now["reason"]
+        self._rolled_back_stays(before, now)
+        self._trust(before, now, {h.reason for h in decision.happenings})
+        self._canary(before, now, {h.reason for h in decision.happenings})
+        return decision, plan
+
+    def _rolled_back_stays(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        if before.get("phase") != "RolledBack":
+            self.excused = False
+        elif not self.excused:
+            assert now["phase"] == "RolledBack", f"a rollback ended by itself: {now}"
+            assert _weight(now) <= _weight(before)
+
+    def _trust(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:
+        stable = now.get("stable") or {}
+        if stable.get("revision", "") != self.trusted and self.trusted:
+            assert told & {"Promoted", "StatusLost"}, f"stable changed without a promotion: {now}"
+        if "Promoted" in told:
+            assert before["canary"]["revision"] == stable["revision"]
+            assert before["canary"]["step"] > before["canary"]["steps"], "promoted before the bake"
+        self.trusted = stable.get("revision", "") if stable.get("since") else ""
+
+    def _canary(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:
+        was, is_ = before.get("canary") or {}, now.get("canary") or {}
+        if not was or not is_ or (was["revision"], was["attempt"]) != (is_["revision"], is_["attempt"]):
+            return
+        if before["phase"] == now["phase"] == "Paused":
+            assert _weight(now) <= _weight(before), "the weight rose in a pause"
+        if not self.measured.up and is_["step"] > was["step"]:
+            assert told & {"Promote", "Approve"}, "a step ended that was not measured"
+
+    def rest(self) -> None:
+        """While nothing else happens, passes come to an end: the last one changes no status and no child."""
+        for _ in range(10):
+            status, objects = self.status, dict(self.objects)
+            decision, plan = self.look()
+            if self.status == status and self.objects == objects:
+                assert not plan.gone
+                assert not decision.happenings
+                assert decision.again != 0
+                return
+        raise AssertionError(f"it goes on writing: {self.status}")
+
+
+def _weight(status: dict[str, Any]) -> int:
+    return int((status.get("canary") or {}).get("weight", 0))
