@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
+
+from pilotage_operator.domain.analysis.counts import Seen
 
 DEVIATIONS = 4.0  # standard deviations: chance alone goes beyond in 1 of 16,000 looks
 SLACK = 0.1  # of the smaller share: what a late scrape or a connection that is still open moves
@@ -19,3 +22,13 @@ def agrees(weight: int, canary: int, stable: int) -> bool:
     n, p = canary + stable, weight / 100
     slack = n * SLACK * max(min(p, 1 - p), LEAST_SHARE)
     return abs(canary - n * p) <= DEVIATIONS * sqrt(n * p * (1 - p)) + slack
+
+
+def observed_share(seen: Sequence[Seen], since: float) -> tuple[int, int]:
+    """Requests of the canary and of stable since a weight was written.
+
+    What an instant shows was scraped up to one scrape before it, and an interval is at least a scrape long: so an
+    interval counts whose begin is one more interval after the change. (0, 0) until there is one.
+    """
+    counted = [(canary, stable) for begin, end, canary, stable in seen if begin - (end - begin) >= since]
+    return sum(canary for canary, _ in counted), sum(stable for _, stable in counted)

@@ -1,0 +1,66 @@
+"""What every check says in the same words: on what its verdict rests, and how much is still missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf, log
+
+from pilotage_operator.domain.analysis.counts import Interval
+from pilotage_operator.domain.analysis.finding import Verdict, length
+
+MIN_REQUESTS = 200  # of each side, before anything may pass
+NATS_TO_PASS = 6.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Requests of both sides that were compared, and in how many seconds the canary's came."""
+
+    stable: int = 0
+    canary: int = 0
+    seconds: float = 0.0
+
+    def after(self, interval: Interval) -> Evidence:
+        stable, canary = interval.sides
+        lasted = interval.end - interval.begin
+        return replace(self, stable=self.stable + stable, canary=self.canary + canary, seconds=self.seconds + lasted)
+
+    def allows(self, verdict: Verdict) -> Verdict:
+        """The verdict; a pass only with enough requests of each side."""
+        return "unknown" if verdict == "pass" and min(self.stable, self.canary) < MIN_REQUESTS else verdict
+
+    def __str__(self) -> str:
+        return f"{self.canary} canary, {self.stable} stable requests"
+
+    def missing(self, needed: float) -> str:
+        """What an unknown waits for, where a good canary needs about so many requests to pass."""
+        if needed == inf:
+            return "the limit is so near to stable that a good canary hardly ever passes; allow more"
+        if self.canary == 0:
+            return f"no request of both sides was counted yet; a good canary passes after about {_about(needed)}"
+        if self.canary < needed:
+            return f"{self.canary} of about {_about(needed)} canary requests"
+        if min(self.stable, self.canary) < MIN_REQUESTS:
+            return f"both sides need {MIN_REQUESTS} requests"
+        return "too near its limit to decide"
+
+    def eta(self, needed: float) -> str:
+        """When there will be as many canary requests as needed, if they go on coming like this; "" if unknown."""
+        if self.canary == 0 or self.canary >= needed or needed == inf:
+            return ""
+        return length((needed - self.canary) * self.seconds / self.canary)
+
+
+def requests_to_pass(rate: float, limit_rate: float, phi: float) -> float:
+    """About how many canary requests show `rate` to be below `limit_rate`: 6 φ / KL(rate ‖ limit_rate).
+
+    With φ = 1 and a limit of one more in a hundred: 798 at 0.1 %, 1,922 at 1 %, 6,263 at 5 %.
+    """
+    q, edge = min(max(rate, 1e-9), 1 - 1e-9), min(max(limit_rate, 1e-9), 1 - 1e-9)
+    divergence = q * log(q / edge) + (1 - q) * log((1 - q) / (1 - edge))
+    return max(MIN_REQUESTS, NATS_TO_PASS * phi / divergence) if divergence > 1e-7 else inf
+
+
+def _about(requests: float) -> str:
+    """Two digits of it: 1,922 is `1900`."""
+    return f"{int(float(f'{requests:.2g}'))}"

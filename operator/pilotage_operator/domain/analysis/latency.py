@@ -1,0 +1,165 @@
+"""A quantile of the time that requests take, canary against stable, from histograms and without interpolation.
+
+The edge e of the histogram above which stable's past had nearest to 1 - quantile of its requests stands for stable's
+quantile. The canary may be up to max(maxRatio · e, e + minDifference). *fail*: its share above the smallest edge not
+below that exceeds stable's share above e. *pass*: its share above the largest edge not beyond that is less. Both are
+the sequential comparison with a limit of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import inf, log
+
+from pilotage_operator.domain.analysis.counts import Interval, PodCount
+from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
+from pilotage_operator.domain.analysis.evidence import Evidence, requests_to_pass
+from pilotage_operator.domain.analysis.finding import Finding
+from pilotage_operator.domain.analysis.sequential import Alternatives, Comparison, excesses
+
+MEMORY = 0.98
+PRIOR_REQUESTS, PRIOR_TAIL = 50.0, 0.5
+BETTER_SHARES = (0.15, 0.4, 0.7)  # what *pass* looks for: a tail of so much of stable's
+ROUNDING = 0.001  # edges are written with six digits
+
+Histogram = Mapping[float, float]
+"""Requests not above each edge, in seconds; above all of them is infinity."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Stable's quantile by its past, the two edges the canary's tail is counted above, and stable's expected tail."""
+
+    stable: float
+    fail: float
+    passing: float
+    tail: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Follows one check. `quantile` above 0 and below 1, `max_ratio` at least 1, `min_difference` in seconds."""
+
+    name: str
+    quantile: float
+    max_ratio: float
+    min_difference: float
+    comparison: Comparison
+    dispersion: Dispersion = field(default_factory=Dispersion)
+    past: Histogram = field(default_factory=dict)  # stable's, discounted
+    last: Histogram = field(default_factory=dict)  # stable's interval before, where it has one pod only
+    recent: tuple[Histogram, Histogram] = ({}, {})  # stable and canary, discounted: what is shown
+    evidence: Evidence = field(default_factory=Evidence)
+
+    def after(self, interval: Interval) -> Latency:
+        """With one more interval; each exactly once."""
+        pods = [_histogram(p) for p in interval.stable if p.requests]
+        stable = _sum(pods)
+        canary = _sum([_histogram(p) for p in interval.canary if p.requests])
+        edges = self._edges(stable, canary)
+        learnt = replace(self, past=_discounted(self.past, stable), last=stable)
+        if edges is None or not stable:
+            return learnt
+        dispersion = self.dispersion
+        if canary:
+            learnt = learnt._compared(interval, stable, canary, edges)
+            dispersion = learnt.dispersion
+        alike = pods if len(pods) > 1 else [self.last, stable]
+        return replace(
+            learnt, dispersion=dispersion.after_stable([above(h, edges.stable) for h in alike if edges.stable in h])
+        )
+
+    def _compared(self, interval: Interval, stable: Histogram, canary: Histogram, edges: Edges) -> Latency:
+        a, slow = edges.tail, above(stable, edges.stable)
+        worse, better = above(canary, edges.fail), above(canary, edges.passing)
+        rates = Alternatives(a, 0.0, excesses(a, 0.0), tuple(a * share for share in BETTER_SHARES))
+        return replace(
+            self,
+            comparison=self.comparison.after(slow, worse, better, self.dispersion.phi, rates),
+            dispersion=self.dispersion.after_both(slow, worse),
+            recent=(_discounted(self.recent[0], stable), _discounted(self.recent[1], canary)),
+            evidence=self.evidence.after(interval),
+        )
+
+    def _edges(self, *needed_in: Histogram) -> Edges | None:
+        """By the past alone, among the edges that everything has; None where the past has too few requests."""
+        rare, total = 1 - self.quantile, self.past.get(inf, 0.0)
+        if total * rare < 1:
+            return None
+        shared = sorted(
+            edge for edge in self.past if edge < inf and all(edge in histogram for histogram in needed_in if histogram)
+        )
+        if not shared:
+            return None
+        tails = {edge: (total - self.past[edge] + PRIOR_TAIL) / (total + PRIOR_REQUESTS) for edge in shared}
+        nearest = min(shared, key=lambda edge: (abs(log(tails[edge] / rare)), edge))
+        allowed = self._allowed(nearest)
+        return Edges(
+            stable=nearest,
+            fail=next((edge for edge in shared if edge >= allowed * (1 - ROUNDING)), inf),
+            passing=max(edge for edge in shared if edge <= allowed * (1 + ROUNDING)),
+            tail=min(max(tails[nearest], 1e-5), 0.9),
+        )
+
+    def _allowed(self, stable: float) -> float:
+        return max(self.max_ratio * stable, stable + self.min_difference)
+
+    def finding(self) -> Finding:
+        verdict, edges = self.evidence.allows(self.comparison.verdict), self._edges()
+        if edges is None:
+            limit = f"{self.max_ratio:g} × stable"
+            message = f"stable has answered too few requests to know its p{100 * self.quantile:g}"
+            return Finding(self.name, "unknown", "", limit, str(self.evidence), message)
+        total, tail = self.past[inf], self.past[inf] - self.past[edges.passing]
+        needed = requests_to_pass((tail + PRIOR_TAIL) / (total + PRIOR_REQUESTS), edges.tail, self.dispersion.phi)
+        limit = milliseconds(self._allowed(edges.stable))
+        figure, seen = "", f"p{100 * self.quantile:g}"
+        if self.evidence.canary:
+            of_stable, of_canary = (milliseconds(quantile(h, self.quantile)) for h in self.recent)
+            figure = f"{of_canary} (stable {of_stable})"
+            seen = f"p{100 * self.quantile:g} of the canary is about {of_canary}, of stable {of_stable}"
+        said = {
+            "fail": f"{seen}: beyond {limit}, and beyond chance",
+            "pass": f"{seen}: within {limit}",
+            "unknown": f"{seen}; limit {limit}; {self.evidence.missing(needed)}",
+        }
+        eta = self.evidence.eta(needed) if verdict == "unknown" else ""
+        return Finding(self.name, verdict, figure, limit, str(self.evidence), said[verdict], eta)
+
+
+def above(histogram: Histogram, edge: float) -> Counted:
+    """All requests, and those that took longer than an edge."""
+    return histogram[inf], histogram[inf] - histogram[edge]
+
+
+def quantile(histogram: Histogram, share: float) -> float:
+    """The smallest edge that at least `share` of the requests are not above; infinity beyond the last."""
+    return min(edge for edge, count in histogram.items() if count >= share * histogram[inf])
+
+
+def milliseconds(seconds: float) -> str:
+    """At most three digits: 0.0123 is `12.3ms`; beyond the last edge there is no figure."""
+    return "beyond the last bucket" if seconds == inf else f"{1000 * seconds:.3g}ms"
+
+
+def _histogram(pod: PodCount) -> Histogram:
+    return {float(edge): count for edge, count in pod.counts.items()}
+
+
+def _sum(histograms: list[Histogram]) -> Histogram:
+    """Of several processes, at the edges that all of them have."""
+    if not histograms:
+        return {}
+    shared = set(histograms[0]).intersection(*histograms[1:])
+    return {edge: sum(h[edge] for h in histograms) for edge in sorted(shared)}
+
+
+def _discounted(before: Histogram, new: Histogram) -> Histogram:
+    """At the edges that both have. Where none is left, as with another build of the server, it begins anew."""
+    if not new:
+        return {edge: MEMORY * count for edge, count in before.items()}
+    shared = before.keys() & new.keys()
+    if shared <= {inf}:
+        return new
+    return {edge: MEMORY * before[edge] + new[edge] for edge in sorted(shared)}
