@@ -103,7 +103,7 @@ class Watched(World):
             status, objects = self.status, dict(self.objects)
             decision, plan = self.look()
             if self.status == status and self.objects == objects:
-                assert not plan.gone
+                assert not set(plan.gone) & set(self.wanted())
                 assert not decision.happenings
                 assert decision.again != 0
                 return

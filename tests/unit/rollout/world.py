@@ -91,6 +91,10 @@ class World:
             action, id or f"a{self.asked}", about or on["revision"], attempt or on["attempt"], by
         )
 
+    def heal(self) -> None:
+        for pod in (pod for pods in self.pods.values() for pod in pods):
+            pod.broken = False
+
     # --- what is seen
 
     def resolved(self) -> ModelDeploymentSpec:
@@ -118,7 +122,8 @@ class World:
 
     def _workloads(self, revisions: dict[str, Revision]) -> dict[str, Workload]:
         found = {}
-        for revision, wanted in self.wanted().items():
+        leaving = dict.fromkeys((r for r, pods in self.pods.items() if pods), 0)
+        for revision, wanted in (leaving | self.wanted()).items():
             known = revisions[revision]
             pods = self.pods.get(revision, [])
             found[revision] = Workload(

@@ -60,6 +60,28 @@ def report(
     )
 
 
+def unreadable(before: ModelDeploymentStatus, why: str, generation: int, at: float) -> ModelDeploymentStatus:
+    """The status of a spec that cannot be read: what was known stands, and the conditions say why nothing moves."""
+    served = f"{before.stable.model_version} serves" if before.stable and before.stable.since else "nothing is served"
+    message, now, conditions = f"{served}: {why}", datetime.fromtimestamp(at, UTC), before.conditions
+    for type_, holds in (
+        (ConditionType.READY, "False"),
+        (ConditionType.PROGRESSING, "False"),
+        (ConditionType.DEGRADED, "True"),
+    ):
+        condition = Condition(
+            type=type_,
+            status=holds,
+            reason=Reason.BAD_SPEC,
+            message=message,
+            last_transition_time=now,
+            observed_generation=generation,
+        )
+        conditions = set_condition(conditions, condition, now)
+    changes = {"phase": Phase.INVALID, "reason": Reason.BAD_SPEC.value, "message": message, "conditions": conditions}
+    return before.model_copy(update={**changes, "observed_generation": generation})
+
+
 def _observed_share(s: Situation, state: State) -> float | None:
     """The canary's share of the requests that were seen at its present weight."""
     metrics = s.seen.metrics

@@ -20,7 +20,10 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Workload:
-    """One revision's pods. `promoted`: it has been stable before; `order`: the age of its snapshot."""
+    """One revision's pods; those whose Deployment was just deleted, and that still run, are `wanted` no more.
+
+    `promoted`: it has been stable before; `order`: the age of its snapshot.
+    """
 
     revision: str
     version: str

@@ -21,13 +21,15 @@ def spec_unusable(s: Situation) -> Decision | None:
         if s.state.reason is target.reason
         else (Happening(target.reason, target.message, warning=not target.waiting),)
     )
+    # What heals these two is not ours, so that nothing wakes us when it does.
+    again = POLL if target.reason in (Reason.NAME_TAKEN, Reason.GATEWAY_MISSING) else None
     if s.state.stable is None or s.state.stable.since is None:
         first = Phase.INITIALIZING if target.waiting else Phase.INVALID
-        return s.now_is(first, target.reason, target.message, *told)
+        return s.now_is(first, target.reason, target.message, *told, again=again)
     hands_off = target.reason is Reason.NAME_TAKEN  # nothing can be changed now, so that nothing is said to have been
     if s.state.canary is not None and not hands_off:
         return withdraw(s, phase, target.reason, target.message, *told, paused=None)
-    return s.now_is(phase, target.reason, target.message, *told)
+    return s.now_is(phase, target.reason, target.message, *told, again=again)
 
 
 def first_version(s: Situation) -> Decision | None:
