@@ -53,7 +53,9 @@ HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 
 
 class KubeError(Exception):
-    """The API server refused a call, or could not be asked."""
+    """The API server refused a call, or could not be asked. `said` is its own sentence, where it gave one."""
+
+    said = ""
 
 
 class NotFound(KubeError):
@@ -120,6 +122,18 @@ class Kube:
         self._fence()
         path = kind.path(body["metadata"]["namespace"])
         return await self._call("POST", path, {"fieldManager": names.FIELD_MANAGER}, body)
+
+    async def preview(self, kind: Kind, body: Json) -> str:
+        """What the API server has against an object, in its own words; "" where it would take it. Nothing is stored."""
+        self._fence()
+        query = {"fieldManager": names.FIELD_MANAGER, "dryRun": "All", "fieldValidation": "Strict"}
+        try:
+            await self._call("POST", kind.path(body["metadata"]["namespace"]), query, body)
+        except AlreadyExists:
+            return ""
+        except (Invalid, Forbidden) as error:
+            return error.said
+        return ""
 
     async def apply(self, kind: Kind, body: Json) -> Json:
         """Server-side apply, forced. With a resourceVersion in it, raises Conflict if the object is another by now."""
@@ -226,8 +240,10 @@ def _refused(status: int, what: str, answer: bytes, retry_after: str | None) -> 
     except (ValueError, AttributeError):
         message, reason = answer[:200].decode(errors="replace"), ""
     text = f"{what}: {status} {message}"
+    error = _BY_STATUS.get(status, KubeError)(text)
     if status == 409 and reason == "AlreadyExists":
-        return AlreadyExists(text)
-    if status == 429 or status >= 500:
-        return Unavailable(text, float(retry_after) if retry_after and retry_after.isdigit() else None)
-    return _BY_STATUS.get(status, KubeError)(text)
+        error = AlreadyExists(text)
+    elif status == 429 or status >= 500:
+        error = Unavailable(text, float(retry_after) if retry_after and retry_after.isdigit() else None)
+    error.said = message
+    return error

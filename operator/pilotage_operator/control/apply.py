@@ -13,6 +13,7 @@ from pilotage_operator.clients.kube import (
     SERVICE,
     AlreadyExists,
     Conflict,
+    Invalid,
     Kube,
 )
 from pilotage_operator.control.children import OWNED, Children
@@ -25,6 +26,8 @@ async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Chi
     """Writes only what differs. A race with somebody else is left to the next pass, which looks anew."""
     namespace, name = owner["metadata"]["namespace"], owner["metadata"]["name"]
     for body in plan.keep:
+        if body["kind"] == "HTTPRoute" and not children.gateway_api:
+            continue  # the status says so
         await _keep(kube, body, children.bodies.get((body["kind"], body["metadata"]["name"])))
     for revision in plan.gone:
         child = names.child_name(name, revision)
@@ -53,6 +56,10 @@ async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -
             await kube.apply(kind, {**body, "metadata": metadata})
     except (AlreadyExists, Conflict) as error:
         log.info("%s %s was written by somebody else meanwhile: %s", kind.kind, body["metadata"]["name"], error)
+    except Invalid as error:
+        if kind is not HTTP_ROUTE:
+            raise
+        log.info("HTTPRoute %s stays as it is: %s", body["metadata"]["name"], error)  # the status says so
 
 
 def agrees(wanted: Any, live: Any) -> bool:

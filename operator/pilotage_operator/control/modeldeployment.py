@@ -17,12 +17,13 @@ from pilotage_operator.control.apply import carry_out
 from pilotage_operator.control.children import Children, observe
 from pilotage_operator.control.config import Config
 from pilotage_operator.control.measure import Measure
+from pilotage_operator.control.preview import refusal
 from pilotage_operator.domain.manifests.revision import Revision
 from pilotage_operator.domain.rollout.decide import decide
 from pilotage_operator.domain.rollout.decision import SOON, Decision, Situation
 from pilotage_operator.domain.rollout.memory import recall
 from pilotage_operator.domain.rollout.projection import Plan, project
-from pilotage_operator.domain.rollout.report import report
+from pilotage_operator.domain.rollout.report import report, unreadable
 from pilotage_operator.domain.rollout.seen import Command, Metrics, Seen, Target
 from pilotage_operator.domain.rollout.state import Reason, State
 from pilotage_operator.domain.rollout.target import Platform, contract_refused, resolve
@@ -67,9 +68,10 @@ class ModelDeployments:
         version = await self._kube.get(MODEL_VERSION, namespace, spec.model_version)
         target, made = resolve(name, spec, version, children.revisions, self._platform)
         revisions = {**children.revisions, **({made.name: made} if made else {})}
+        refused = await self._refused(body, before, spec, made, children)
         state, now = recall(before), self._clock()
         seen = Seen(
-            target=_usable(target, spec, state, revisions, children),
+            target=_usable(target, spec, state, revisions, children, refused),
             workloads=children.workloads,
             root=children.root,
             route=children.route,
@@ -81,6 +83,18 @@ class ModelDeployments:
         status = report(before, situation, decision, revisions, body["metadata"]["generation"], _url(body, spec))
         plan = project(situation, decision.state, body, _needed(revisions, decision.state, made))
         return await self._act(body, before, status, decision, plan, children)
+
+    async def _refused(
+        self,
+        body: dict[str, Any],
+        before: ModelDeploymentStatus,
+        spec: ModelDeploymentSpec,
+        made: Revision | None,
+        children: Children,
+    ) -> str:
+        """A route is asked about when the spec has changed, and for as long as it is refused."""
+        changed = before.observed_generation != body["metadata"]["generation"] or before.reason == Reason.BAD_SPEC
+        return await refusal(self._kube, body, spec, made, route=changed and children.gateway_api)
 
     async def _metrics(self, namespace: str, name: str, spec: ModelDeploymentSpec, state: State, now: float) -> Metrics:
         if state.stable is None or state.canary is None or state.canary.measured_since is None:
@@ -112,25 +126,24 @@ class ModelDeployments:
 
     async def _refuse(self, body: dict[str, Any], before: ModelDeploymentStatus, why: str) -> float | None:
         """A spec that cannot be read: the status says so, and what runs is not touched."""
-        stable = before.stable.model_version if before.stable else ""
-        served = f"{stable} serves" if stable else "nothing is served"
-        message = f"{served}: {why}"
-        status = before.model_copy(
-            update={
-                "phase": Phase.INVALID,
-                "reason": Reason.BAD_SPEC,
-                "message": message,
-                "observed_generation": body["metadata"]["generation"],
-            }
-        )
-        if status != before:
+        status = unreadable(before, why, body["metadata"]["generation"], self._clock())
+        if status == before:
+            return None
+        try:
             await self._kube.write_status(MODEL_DEPLOYMENT, {**body, "status": status.dump()})
-            await self._kube.emit(body, type="Warning", reason=Reason.BAD_SPEC, message=message)
+        except Conflict:
+            return SOON
+        await self._kube.emit(body, type="Warning", reason=Reason.BAD_SPEC, message=status.message)
         return None
 
 
 def _usable(
-    target: Target, spec: ModelDeploymentSpec, state: State, revisions: dict[str, Revision], children: Children
+    target: Target,
+    spec: ModelDeploymentSpec,
+    state: State,
+    revisions: dict[str, Revision],
+    children: Children,
+    refused: str,
 ) -> Target:
     """The target, unless something about its surroundings keeps it from being served."""
     if children.taken:
@@ -141,6 +154,8 @@ def _usable(
     if spec.traffic is not None and not children.gateway_api:
         message = "spec.traffic needs the Gateway API, and this cluster has no HTTPRoute; install a gateway"
         return replace(target, reason=Reason.GATEWAY_MISSING, message=message)
+    if refused:
+        return replace(target, reason=Reason.BAD_SPEC, message=f"the API server refuses it: {refused}")
     if target.reason is not None:
         return target
     stable = state.stable if state.stable and state.stable.since is not None else None
