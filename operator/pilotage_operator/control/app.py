@@ -13,6 +13,7 @@ from typing import Any
 from kubernetes.aio.client import ApiClient
 
 from pilotage_operator.api import names
+from pilotage_operator.clients.counters import Counters
 from pilotage_operator.clients.kube import HTTP_ROUTE, MODEL_DEPLOYMENT, MODEL_VERSION, Kind, Kube, KubeError
 from pilotage_operator.clients.prometheus import Prometheus
 from pilotage_operator.control.config import Config
@@ -103,7 +104,7 @@ class App:
     def _reconcilers(self, prometheus: Prometheus) -> dict[str, Reconciler]:
         return {
             names.MODEL_DEPLOYMENT_KIND: ModelDeployments(
-                self._kube, Measure(prometheus), self._config, time.time, self._remember
+                self._kube, Measure(Counters(prometheus)), self._config, time.time, self._remember
             ),
             names.MODEL_VERSION_KIND: ModelVersions(self._kube, self._config, time.time),
         }

@@ -1,0 +1,83 @@
+"""What is known of a canary at the newest instant: Prometheus' counters, judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilotage_operator.api.durations import seconds
+from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
+from pilotage_operator.clients.counters import Counters, Key
+from pilotage_operator.clients.prometheus import PrometheusUnavailable
+from pilotage_operator.domain.analysis.availability import Availability, availability, scrape_interval, unreachable
+from pilotage_operator.domain.analysis.due import due, instants
+from pilotage_operator.domain.analysis.judge import Judgement
+from pilotage_operator.domain.rollout.seen import Metrics
+from pilotage_operator.domain.rollout.state import Canary, Stable
+
+USUAL_SCRAPE = 5.0  # seconds, until two scrapes have been seen
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a judgement is about: as long as it is the same, only new instants are read."""
+
+    stable: str
+    canary: str
+    attempt: int
+    since: float
+    analysis: str
+
+
+class Measure:
+    """Keeps one judgement in memory for each canary; after a restart one range query brings it back."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._judged: dict[Key, tuple[_Question, Judgement]] = {}
+
+    def forget(self, namespace: str, name: str) -> None:
+        """The deployment measures nothing any more."""
+        self._judged.pop(Key(namespace, name), None)
+
+    async def metrics(
+        self, namespace: str, name: str, spec: ModelDeploymentSpec, stable: Stable, canary: Canary, now: float
+    ) -> Metrics:
+        """Never raises: a Prometheus that is away is a finding too."""
+        key, interval = Key(namespace, name), seconds(spec.analysis.interval)
+        since = canary.measured_since or now
+        question = _Question(stable.revision, canary.revision, canary.attempt, since, spec.analysis.model_dump_json())
+        try:
+            scrapes = await self._counters.scrapes(key, now)
+            instant = due(now, interval, scrape_interval(scrapes) or USUAL_SCRAPE)
+            judgement = await self._judgement(key, question, spec, instant)
+        except PrometheusUnavailable as error:
+            return self._metrics(unreachable(str(error)), self._known(key, question), canary, None)
+        sampled = availability(
+            scrapes, stable=stable.revision, canary=canary.revision, instant=instant, interval=interval
+        )
+        return self._metrics(sampled, judgement, canary, instant)
+
+    async def _judgement(self, key: Key, question: _Question, spec: ModelDeploymentSpec, instant: float) -> Judgement:
+        judgement = self._known(key, question)
+        checks, interval = spec.analysis.checks, seconds(spec.analysis.interval)
+        if judgement is None:
+            judgement = Judgement.begin(checks, stable=question.stable, canary=question.canary, since=question.since)
+        missing = instants(question.since, judgement.at, instant, interval)
+        if missing:
+            durations = any(check.latency is not None for check in checks)
+            for snapshot in await self._counters.read(key, missing, interval, durations=durations):
+                judgement = judgement.after(snapshot)
+            self._judged[key] = (question, judgement)
+        return judgement
+
+    def _known(self, key: Key, question: _Question) -> Judgement | None:
+        asked, judgement = self._judged.get(key, (None, None))
+        return judgement if asked == question else None
+
+    def _metrics(
+        self, sampled: Availability, judgement: Judgement | None, canary: Canary, instant: float | None
+    ) -> Metrics:
+        if judgement is None:
+            return Metrics(sampled.available, sampled.message, instant)
+        of_canary, of_stable = judgement.share_since(canary.weight_since or 0.0)
+        return Metrics(sampled.available, sampled.message, instant, of_canary, of_stable, judgement.findings())
