@@ -88,22 +88,29 @@ def _workloads(
     deployments: list[dict[str, Any]], pods: list[dict[str, Any]], revisions: Mapping[str, Revision]
 ) -> dict[str, Workload]:
     found = {}
+    alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    # The pods of a deleted Deployment live on for a while, and a Service of all revisions would still find them.
+    wanted = dict.fromkeys(filter(None, map(_revision_of, alive)), 0)
     for body in deployments:
-        if "deletionTimestamp" in body["metadata"]:
-            continue
-        name = body["metadata"].get("labels", {}).get(names.REVISION_LABEL, "")
-        mine = [p for p in pods if p["metadata"]["labels"].get(names.REVISION_LABEL) == name]
+        if "deletionTimestamp" not in body["metadata"]:
+            wanted[_revision_of(body)] = body["spec"].get("replicas", 1)
+    for name, replicas in wanted.items():
+        mine = [pod for pod in alive if _revision_of(pod) == name]
         revision = revisions.get(name)
         found[name] = Workload(
             revision=name,
             version=revision.model_version if revision else name,
-            wanted=body["spec"].get("replicas", 1),
+            wanted=replicas,
             ready=sum(map(health.ready, mine)),
             trouble=health.trouble(mine),
             promoted=revision.promoted if revision else False,
             order=revision.order if revision else 0,
         )
     return found
+
+
+def _revision_of(body: dict[str, Any]) -> str:
+    return str((body["metadata"].get("labels") or {}).get(names.REVISION_LABEL, ""))
 
 
 def _root(service: dict[str, Any], slices: list[dict[str, Any]], pods: list[dict[str, Any]]) -> Root:

@@ -7,7 +7,7 @@ from math import floor
 
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
-from pilotage_operator.domain.analysis.finding import Finding
+from pilotage_operator.domain.analysis.finding import Finding, Verdict
 from pilotage_operator.domain.rollout.seen import Metrics
 from pilotage_operator.domain.rollout.state import Canary
 
@@ -42,17 +42,12 @@ class Measured:
         if not self.up:
             return Metrics(available=False, message="Prometheus does not answer")
         mine, other = self._since(canary.measured_since or 0.0)
-        verdict = "unknown"
+        verdict: Verdict = "unknown"
         if mine and other and mine + other >= PROVEN_AFTER:
             verdict = "fail" if nature == "errors" else "pass"
-        findings = tuple(
-            Finding(
-                name=check.name,
-                verdict=verdict if check.error_rate is not None else "pass" if verdict == "fail" else verdict,
-                figure="", limit="", evidence=f"{mine}/{other}", message=f"{check.name} is {verdict}", eta="",
-            )
-            for check in spec.analysis.checks
-        )  # fmt: skip
+        slow: Verdict = "pass" if verdict == "fail" else verdict
+        by_check = [(check.name, slow if check.error_rate is None else verdict) for check in spec.analysis.checks]
+        findings = tuple(Finding(name, says, message=f"{name} is {says}") for name, says in by_check)
         interval = seconds(spec.analysis.interval)
         seen = self._since(canary.measured_since if canary.weight_since is None else canary.weight_since)  # type: ignore[arg-type]
         return Metrics(True, "", floor(now / interval) * interval, *seen, findings)

@@ -17,7 +17,7 @@ from tests.unit.rollout.world import NAME, STEPS, model_version
 VERSIONS = ("v1", "v2", "v3", "v4")
 FIRST = ("good", "good", "good", "errors", "crashing", "hanging")
 NATURES = ("good", "good", "good", "good", "errors", "errors", "crashing", "out of memory", "hanging", "pending")
-WAYS = (
+WAYS: tuple[list[dict[str, Any]], ...] = (
     STEPS,
     [],
     [{"weight": 10, "for": "10s"}],
@@ -29,7 +29,7 @@ WAYS = (
 ACTIONS = ("promote", "approve", "abort", "retry", "pause", "resume")
 
 
-def event(**given: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+def event(**given: Any) -> Callable[[Callable[..., None]], Any]:
     """Something happens, and then time passes: most events matter only where a rollout goes on between them."""
 
     def wrap(act: Callable[..., None]) -> Any:

@@ -112,7 +112,9 @@ class World:
         revisions = known | ({made.name: made} if made else {})
         stable = state.stable if state.stable and state.stable.since is not None else None
         if target.reason is None:
-            refused = contract_refused(spec, revisions.get(stable.revision) if stable else None, revisions[target.revision])
+            refused = contract_refused(
+                spec, revisions.get(stable.revision) if stable else None, revisions[target.revision]
+            )
             target = replace(target, reason=Reason.CONTRACT_CHANGED, message=refused) if refused else target
         seen = Seen(
             target, self._workloads(known), self._root(), self._route(), self._metrics(spec, state),
