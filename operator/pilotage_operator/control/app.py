@@ -57,7 +57,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        serving = await self._health.serve()
+        serving = await self._health.serve(self._config.health_port)
         async with Prometheus(self._config.prometheus.url, self._config.prometheus.headers) as prometheus:
             reconcilers = self._reconcilers(prometheus)
             watching = asyncio.create_task(self._watch_all(stop))

@@ -35,13 +35,18 @@ class Registries(_Part):
 
 
 class Config(_Part):
-    """What the platform team chose. `connection_seconds`: how long a client keeps a connection to one serving pod."""
+    """What the platform team chose.
+
+    `connection_seconds`: how long a client keeps a connection to one serving pod; `health_port`: where the operator
+    answers /healthz and /metrics, 0 for any that is free.
+    """
 
     serving_image: str
     prometheus: Prometheus = Prometheus()
     registries: Registries = Registries()
     watch_namespaces: tuple[str, ...] = ()
     connection_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8081
     defaults: Defaults = Defaults()
 
 

@@ -9,7 +9,6 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-PORT = 8081
 BEAT = 1.0  # seconds between two beats of the loop
 STALE = 30.0  # a loop that has not beaten for so long hangs
 
@@ -42,7 +41,7 @@ class Health:
             self._beaten = self._clock()
             await asyncio.sleep(BEAT)
 
-    async def serve(self, port: int = PORT) -> web.AppRunner:
+    async def serve(self, port: int) -> web.AppRunner:
         """Answers /healthz and /metrics until the runner is cleaned up."""
         app = web.Application()
         app.add_routes([web.get("/healthz", self._healthz), web.get("/metrics", self._exposed)])
