@@ -16,7 +16,8 @@ from tests.cluster.progress import elapsed, say
 
 def main() -> int:
     """Do one command; an error of the user's concern is one line and a status of 1."""
-    arguments = _parser().parse_args()
+    words, command = _divide(sys.argv[1:])
+    arguments = _parser().parse_args(words, argparse.Namespace(argv=command))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: children are ended, too
     try:
         preflight.check_machine()
@@ -111,6 +112,12 @@ def status(cluster: Cluster, _: argparse.Namespace) -> int:
     return 0
 
 
+def _divide(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what follows the first `--`; argparse's versions disagree about further ones."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m tests.cluster", description="A real Kubernetes on any machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -129,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     command("images", build_images)
     command("load", load).add_argument("archive", type=Path)
     command("kubeconfig", kubeconfig)
-    command("exec", execute).add_argument("argv", nargs="*", metavar="-- CMD")
+    command("exec", execute).usage = f"{parser.prog} exec [--name NAME] -- CMD ..."
     command("status", status)
     return parser
 
