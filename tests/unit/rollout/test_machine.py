@@ -38,16 +38,21 @@ def event(**given: Any) -> Callable[[Callable[..., None]], Any]:
             act(self, **drawn)
             self.world.wait(then)
 
-        return rule(then=st.sampled_from([0, 0, 5, 15, 40]), **given)(happens)
+        decorate: Callable[[Any], Any] = rule(then=st.sampled_from([0, 0, 5, 15, 40]), **given)
+        return decorate(happens)
 
     return wrap
 
 
 class Rollouts(RuleBasedStateMachine):
     @initialize(
-        gateway=st.booleans(), replicas=st.integers(1, 5), first=st.sampled_from(FIRST), second=st.sampled_from(NATURES),
-        steps=st.sampled_from(WAYS), under_way=st.integers(0, 40),
-    )  # fmt: skip
+        gateway=st.booleans(),
+        replicas=st.integers(1, 5),
+        first=st.sampled_from(FIRST),
+        second=st.sampled_from(NATURES),
+        steps=st.sampled_from(WAYS),
+        under_way=st.integers(0, 40),
+    )
     def begin(
         self, gateway: bool, replicas: int, first: str, second: str, steps: list[dict[str, Any]], under_way: int
     ) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from pilotage_operator.domain.rollout.decision import Decision, Situation
 from pilotage_operator.domain.rollout.projection import Plan
-
 from tests.unit.rollout.world import NAME, World
 
 SERVED = re.compile(

@@ -22,7 +22,6 @@ from pilotage_operator.domain.rollout.report import report
 from pilotage_operator.domain.rollout.seen import Command, Metrics, Root, Route, Seen, Trouble, Workload
 from pilotage_operator.domain.rollout.state import Reason, State
 from pilotage_operator.domain.rollout.target import Platform, contract_refused, resolve
-
 from tests.unit.rollout.measured import Measured
 
 NAME = "fraud"
