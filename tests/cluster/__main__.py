@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from tests.cluster import addons, backend, cache, images, preflight, programs
 from tests.cluster.backend import Cluster
+from tests.cluster.cache import Artefact
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import elapsed, say
 
@@ -39,7 +41,6 @@ def up(cluster: Cluster, arguments: argparse.Namespace) -> None:
         if trouble := cluster.trouble(control_plane_only=bare):
             say(f"cluster {cluster.name}: starting it, since {trouble}")
             build(cluster, arguments)
-            preflight.check_start()
             cluster.up(control_plane_only=bare)
         missing = [] if bare else addons.missing(cluster, gateway=arguments.gateway)
         if missing:
@@ -63,17 +64,13 @@ def build(cluster: Cluster, arguments: argparse.Namespace) -> None:
     needed = cluster.needs(control_plane_only=bare)
     if not bare:
         needed += addons.needs(gateway=arguments.gateway)
-    if not all(artefact.path.exists() for artefact in needed):
-        preflight.check_build()
-        programs.install_host_commands()
-        cache.ensure(needed)
+    _ensure(needed)
 
 
 def build_images(cluster: Cluster, _: argparse.Namespace) -> None:
     """Build the product's images where their sources changed, and give them to the cluster, if it runs."""
     product = images.product()
-    programs.install_host_commands()
-    cache.ensure([images.base_image().artefact, *(image.artefact for image in product)])
+    _ensure([images.base_image().artefact, *(image.artefact for image in product)])
     running = not cluster.trouble(control_plane_only=False)
     for image in product:
         if running:
@@ -112,6 +109,19 @@ def status(cluster: Cluster, _: argparse.Namespace) -> int:
     return 0
 
 
+def _ensure(artefacts: list[Artefact]) -> None:
+    if not all(artefact.path.exists() for artefact in artefacts):
+        preflight.check_build()
+        programs.install_host_commands()
+        cache.ensure(artefacts)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{,38}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: 1 to 40 of a-z, 0-9 and - (not at an end)")
+    return text
+
+
 def _divide(words: list[str]) -> tuple[list[str], list[str]]:
     """What is ours, and what follows the first `--`; argparse's versions disagree about further ones."""
     at = words.index("--") if "--" in words else len(words)
@@ -124,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Callable[[Cluster, argparse.Namespace], int | None]) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
-        added.add_argument("--name", default="pilotage", help="the cluster's name (default: pilotage)")
+        added.add_argument("--name", type=_name, default="pilotage", help="the cluster's name (default: pilotage)")
         added.set_defaults(run=run)
         return added
 

@@ -39,7 +39,7 @@ def check_build() -> None:
 
 
 def check_start() -> None:
-    """Raise ClusterError for the first thing without which a cluster cannot be started."""
+    """Raise ClusterError for the first thing without which a native cluster cannot be started."""
     _check_memory()
     _check_disk(DISK_TO_RUN)
     _check_kernel()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster import enter, images, programs
+from tests.cluster import enter, images, preflight, programs
 from tests.cluster.cache import Artefact
 from tests.cluster.errors import ClusterError
 from tests.cluster.native import certificates, cgroups, control_plane, interior, loaded, node, worker
@@ -63,6 +63,7 @@ class NativeCluster:
 
     def up(self, *, control_plane_only: bool) -> None:
         """Start a cluster that does not run, until its API, and its node if it has one, is ready."""
+        preflight.check_start()
         self.down()  # what a half-dead one left
         self._state.mkdir(parents=True)
         self._bin.symlink_to(programs.go_programs().path / "bin")
