@@ -54,7 +54,7 @@ def prepare(into: Path, gateway: bool, say: Callable[[str], None]) -> World:
 
 def install() -> None:
     command = ["helm", "upgrade", "--install", "pilotage", str(ROOT / "charts/pilotage"), "-n", SYSTEM]
-    command += ["--create-namespace", "--wait", "--timeout", "120s", "-f", "-"]
+    command += ["--create-namespace", "--take-ownership", "--force-conflicts", "--wait", "--timeout", "120s", "-f", "-"]
     done = subprocess.run(command, input=yaml.safe_dump(VALUES), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"helm could not install the chart: {done.stderr.strip()}")
