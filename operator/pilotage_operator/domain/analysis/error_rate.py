@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from pilotage_operator.domain.analysis.counts import Interval, PodCount
 from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
-from pilotage_operator.domain.analysis.evidence import Evidence, requests_to_pass
+from pilotage_operator.domain.analysis.evidence import MEMORY, RECENT, Evidence, requests_to_pass
 from pilotage_operator.domain.analysis.finding import Finding
-from pilotage_operator.domain.analysis.sequential import Alternatives, Comparison, excesses
+from pilotage_operator.domain.analysis.sequential import Comparison, Trial, excesses
 
-MEMORY = 0.98  # what an interval still counts for one interval later
 STABLE_AT_FIRST = (100.0, 0.5)
 BETTER_SHARES = (0.0, 0.4, 0.7)  # what *pass* looks for: an excess of so much of the limit
 WIDEST_LIMIT = 0.99  # beyond it nothing is left to look for
@@ -38,18 +37,19 @@ class ErrorRate:
         return replace(
             compared,
             dispersion=compared.dispersion.after_stable(alike),
-            past=_discounted(self.past, stable),
+            past=_discounted(self.past, stable, MEMORY),
             last=stable,
         )
 
     def _compared(self, interval: Interval, stable: Counted, canary: Counted) -> ErrorRate:
         a, limit = self._expected, min(self.max_increase, WIDEST_LIMIT)
-        rates = Alternatives(a, limit, excesses(a, limit), tuple(a + d * limit for d in BETTER_SHARES))
+        worse = Trial(stable, canary, a, excesses(a, limit))
+        better = Trial(stable, canary, a, tuple(a + share * limit for share in BETTER_SHARES))
         return replace(
             self,
-            comparison=self.comparison.after(stable, canary, canary, self.dispersion.phi, rates),
+            comparison=self.comparison.after(worse, better, limit, self.dispersion.phi),
             dispersion=self.dispersion.after_both(stable, canary),
-            recent=(_discounted(self.recent[0], stable), _discounted(self.recent[1], canary)),
+            recent=(_discounted(self.recent[0], stable, RECENT), _discounted(self.recent[1], canary, RECENT)),
             evidence=self.evidence.after(interval),
         )
 
@@ -91,5 +91,5 @@ def _sum(counted: list[Counted]) -> Counted:
     return sum(n for n, _ in counted), sum(e for _, e in counted)
 
 
-def _discounted(before: Counted, new: Counted) -> Counted:
-    return MEMORY * before[0] + new[0], MEMORY * before[1] + new[1]
+def _discounted(before: Counted, new: Counted, memory: float) -> Counted:
+    return memory * before[0] + new[0], memory * before[1] + new[1]

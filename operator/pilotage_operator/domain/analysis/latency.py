@@ -1,24 +1,25 @@
 """A quantile of the time that requests take, canary against stable, from histograms and without interpolation.
 
-The edge e of the histogram above which stable's past had nearest to 1 - quantile of its requests stands for stable's
-quantile. The canary may be up to max(maxRatio · e, e + minDifference). *fail*: its share above the smallest edge not
-below that exceeds stable's share above e. *pass*: its share above the largest edge not beyond that is less. Both are
-the sequential comparison with a limit of 0.
+Two neighbouring edges of the histogram have stable's quantile between them, by its past: above the lower one more than
+1 - quantile of its requests were, above the upper one fewer. Where stable takes e, the canary may take up to
+max(maxRatio · e, e + minDifference). *fail*: of the canary more is above the smallest edge not below that than of
+stable above the upper edge. *pass*: of the canary less is above the largest edge not beyond that than of stable above
+the lower edge. Both are the sequential comparison with a limit of 0. With one edge for both, requests that all take
+nearly the same time would make one of the verdicts impossible.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import inf, log
+from math import inf
 
 from pilotage_operator.domain.analysis.counts import Interval, PodCount
 from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
-from pilotage_operator.domain.analysis.evidence import Evidence, requests_to_pass
+from pilotage_operator.domain.analysis.evidence import MEMORY, RECENT, Evidence, requests_to_pass
 from pilotage_operator.domain.analysis.finding import Finding
-from pilotage_operator.domain.analysis.sequential import Alternatives, Comparison, excesses
+from pilotage_operator.domain.analysis.sequential import Comparison, Trial, excesses
 
-MEMORY = 0.98
 PRIOR_REQUESTS, PRIOR_TAIL = 50.0, 0.5
 BETTER_SHARES = (0.15, 0.4, 0.7)  # what *pass* looks for: a tail of so much of stable's
 ROUNDING = 0.001  # edges are written with six digits
@@ -28,13 +29,20 @@ Histogram = Mapping[float, float]
 
 
 @dataclass(frozen=True)
-class Edges:
-    """Stable's quantile by its past, the two edges the canary's tail is counted above, and stable's expected tail."""
+class Bound:
+    """`stable`: an edge beside its quantile; `tail`: its share above that, by the past; `canary`: the edge for it."""
 
     stable: float
-    fail: float
-    passing: float
     tail: float
+    canary: float
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Where both sides' requests are counted as slow."""
+
+    worse: Bound
+    better: Bound
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Latency:
         stable = _sum(pods)
         canary = _sum([_histogram(p) for p in interval.canary if p.requests])
         edges = self._edges(stable, canary)
-        learnt = replace(self, past=_discounted(self.past, stable), last=stable)
+        learnt = replace(self, past=_discounted(self.past, stable, MEMORY), last=stable)
         if edges is None or not stable:
             return learnt
         dispersion = self.dispersion
@@ -66,19 +74,23 @@ class Latency:
             learnt = learnt._compared(interval, stable, canary, edges)
             dispersion = learnt.dispersion
         alike = pods if len(pods) > 1 else [self.last, stable]
-        return replace(
-            learnt, dispersion=dispersion.after_stable([above(h, edges.stable) for h in alike if edges.stable in h])
-        )
+        seen = [above(histogram, edges.worse.stable) for histogram in alike if edges.worse.stable in histogram]
+        return replace(learnt, dispersion=dispersion.after_stable(seen))
 
     def _compared(self, interval: Interval, stable: Histogram, canary: Histogram, edges: Edges) -> Latency:
-        a, slow = edges.tail, above(stable, edges.stable)
-        worse, better = above(canary, edges.fail), above(canary, edges.passing)
-        rates = Alternatives(a, 0.0, excesses(a, 0.0), tuple(a * share for share in BETTER_SHARES))
+        slow, slow_canary = above(stable, edges.worse.stable), above(canary, edges.worse.canary)
+        worse = Trial(slow, slow_canary, edges.worse.tail, excesses(edges.worse.tail, 0.0))
+        better = Trial(
+            above(stable, edges.better.stable),
+            above(canary, edges.better.canary),
+            edges.better.tail,
+            tuple(edges.better.tail * share for share in BETTER_SHARES),
+        )
         return replace(
             self,
-            comparison=self.comparison.after(slow, worse, better, self.dispersion.phi, rates),
-            dispersion=self.dispersion.after_both(slow, worse),
-            recent=(_discounted(self.recent[0], stable), _discounted(self.recent[1], canary)),
+            comparison=self.comparison.after(worse, better, 0.0, self.dispersion.phi),
+            dispersion=self.dispersion.after_both(slow, slow_canary),
+            recent=(_discounted(self.recent[0], stable, RECENT), _discounted(self.recent[1], canary, RECENT)),
             evidence=self.evidence.after(interval),
         )
 
@@ -93,13 +105,12 @@ class Latency:
         if not shared:
             return None
         tails = {edge: (total - self.past[edge] + PRIOR_TAIL) / (total + PRIOR_REQUESTS) for edge in shared}
-        nearest = min(shared, key=lambda edge: (abs(log(tails[edge] / rare)), edge))
-        allowed = self._allowed(nearest)
+        upper = next((edge for edge in shared if tails[edge] <= rare), shared[-1])
+        lower = max((edge for edge in shared if tails[edge] >= rare), default=shared[0])
+        slowest, fastest = self._allowed(upper) * (1 - ROUNDING), self._allowed(lower) * (1 + ROUNDING)
         return Edges(
-            stable=nearest,
-            fail=next((edge for edge in shared if edge >= allowed * (1 - ROUNDING)), inf),
-            passing=max(edge for edge in shared if edge <= allowed * (1 + ROUNDING)),
-            tail=min(max(tails[nearest], 1e-5), 0.9),
+            worse=Bound(upper, _inside(tails[upper]), next((edge for edge in shared if edge >= slowest), inf)),
+            better=Bound(lower, _inside(tails[lower]), max(edge for edge in shared if edge <= fastest)),
         )
 
     def _allowed(self, stable: float) -> float:
@@ -111,9 +122,10 @@ class Latency:
             limit = f"{self.max_ratio:g} × stable"
             message = f"stable has answered too few requests to know its p{100 * self.quantile:g}"
             return Finding(self.name, "unknown", "", limit, str(self.evidence), message)
-        total, tail = self.past[inf], self.past[inf] - self.past[edges.passing]
-        needed = requests_to_pass((tail + PRIOR_TAIL) / (total + PRIOR_REQUESTS), edges.tail, self.dispersion.phi)
-        limit = milliseconds(self._allowed(edges.stable))
+        better, total = edges.better, self.past[inf]
+        expected = (total - self.past[better.canary] + PRIOR_TAIL) / (total + PRIOR_REQUESTS)
+        needed = requests_to_pass(expected, better.tail, self.dispersion.phi)
+        limit = milliseconds(self._allowed(edges.worse.stable))
         figure, seen = "", f"p{100 * self.quantile:g}"
         if self.evidence.canary:
             of_stable, of_canary = (milliseconds(quantile(h, self.quantile)) for h in self.recent)
@@ -131,6 +143,10 @@ class Latency:
 def above(histogram: Histogram, edge: float) -> Counted:
     """All requests, and those that took longer than an edge."""
     return histogram[inf], histogram[inf] - histogram[edge]
+
+
+def _inside(share: float) -> float:
+    return min(max(share, 1e-5), 0.9)
 
 
 def quantile(histogram: Histogram, share: float) -> float:
@@ -155,11 +171,11 @@ def _sum(histograms: list[Histogram]) -> Histogram:
     return {edge: sum(h[edge] for h in histograms) for edge in sorted(shared)}
 
 
-def _discounted(before: Histogram, new: Histogram) -> Histogram:
+def _discounted(before: Histogram, new: Histogram, memory: float) -> Histogram:
     """At the edges that both have. Where none is left, as with another build of the server, it begins anew."""
     if not new:
-        return {edge: MEMORY * count for edge, count in before.items()}
+        return {edge: memory * count for edge, count in before.items()}
     shared = before.keys() & new.keys()
     if shared <= {inf}:
         return new
-    return {edge: MEMORY * before[edge] + new[edge] for edge in sorted(shared)}
+    return {edge: memory * before[edge] + new[edge] for edge in sorted(shared)}

@@ -41,13 +41,13 @@ def log_weight(t: int) -> float:
 
 
 @dataclass(frozen=True)
-class Alternatives:
-    """Rates to test with in one interval, fixed before it: stable's `a`, and the canary's on either side of `limit`."""
+class Trial:
+    """One interval seen from one side of the limit: counts, and the rates to test them with, fixed before it."""
 
-    a: float
-    limit: float
-    worse: Sequence[float]
-    better: Sequence[float]
+    stable: Counted
+    canary: Counted
+    a: float  # stable's
+    rates: Sequence[float]  # the canary's, all on the same side of a + limit
 
 
 def excesses(a: float, limit: float) -> tuple[float, ...]:
@@ -66,25 +66,24 @@ class Comparison:
     worse: tuple[float, ...] = field(default=(-inf,))  # ln R, one for each alternative
     better: tuple[float, ...] = field(default=(-inf,))
 
-    def after(self, stable: Counted, worse: Counted, better: Counted, phi: float, rates: Alternatives) -> Comparison:
-        """With one more interval, in which both sides answered.
-
-        The canary's counts are given twice, since a latency has its bad ones counted at another edge for each side.
-        """
-        t, cap = self.intervals + 1, log(1 / self.alpha) / INTERVALS_TO_FAIL
-        start = log_weight(t)
-
-        def grown(before: float, canary: Counted, b: float) -> float:
-            return log_sum((before, start)) + min(cap, log_e(stable, canary, phi, (rates.a, b), rates.limit))
-
-        was_worse = self.worse if self.intervals else self.worse * len(rates.worse)
-        was_better = self.better if self.intervals else self.better * len(rates.better)
+    def after(self, worse: Trial, better: Trial, limit: float, phi: float) -> Comparison:
+        """With one more interval, in which both sides answered; its counts scatter `phi` times as much as chance."""
+        was_worse = self.worse if self.intervals else self.worse * len(worse.rates)
+        was_better = self.better if self.intervals else self.better * len(better.rates)
+        grown = replace(self, intervals=self.intervals + 1)
         return replace(
-            self,
-            intervals=t,
-            worse=tuple(grown(r, worse, b) for r, b in zip(was_worse, rates.worse, strict=True)),
-            better=tuple(min(PASS_CEILING, grown(r, better, b)) for r, b in zip(was_better, rates.better, strict=True)),
+            grown,
+            worse=tuple(grown._evidence(r, worse, b, limit, phi) for r, b in zip(was_worse, worse.rates, strict=True)),
+            better=tuple(
+                min(PASS_CEILING, grown._evidence(r, better, b, limit, phi))
+                for r, b in zip(was_better, better.rates, strict=True)
+            ),
         )
+
+    def _evidence(self, before: float, trial: Trial, b: float, limit: float, phi: float) -> float:
+        """ln R after a trial of one alternative."""
+        added = log_e(trial.stable, trial.canary, phi, (trial.a, b), limit)
+        return log_sum((before, log_weight(self.intervals))) + min(log(1 / self.alpha) / INTERVALS_TO_FAIL, added)
 
     @property
     def verdict(self) -> Verdict:
