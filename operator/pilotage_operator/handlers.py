@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -113,6 +113,7 @@ async def watch(
     tasks = await kopf.spawn_tasks(
         registry=registry(wake, asked_by, gateway),
         settings=settings(),
+        identity=cast(Any, names.MANAGED_BY),  # else kopf asks for the user's name, and the image's user has none
         namespaces=tuple(namespaces),
         clusterwide=not namespaces,
         stop_flag=stop,
