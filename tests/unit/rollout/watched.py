@@ -50,7 +50,7 @@ class Watched(World):
         assert len(self.reached()) <= 2, f"more than two versions in traffic: {self.status}"
 
     def ended(self, revision: str) -> None:
-        assert revision != self.trusted, f"stable was ended: {self.status}"
+        assert revision != (self.status or {})["stable"]["revision"], f"stable was ended: {self.status}"
         assert revision not in self.endpoints, f"ended behind the Service: {self.status}"
         assert revision not in (self.routed() or {}), f"ended behind the route: {self.status}"
         if self.routed() is not None:

@@ -61,6 +61,7 @@ class World:
     measured: Measured = field(default_factory=Measured)
     told: list[Happening] = field(default_factory=list)
     asked: int = 0
+    name_taken: bool = False
 
     def __post_init__(self) -> None:
         self.spec = {"replicas": 4, "rollout": {"steps": STEPS, "bake": {"for": "30s"}}, "analysis": {"interval": "5s"}}
@@ -115,6 +116,8 @@ class World:
                 spec, revisions.get(stable.revision) if stable else None, revisions[target.revision]
             )
             target = replace(target, reason=Reason.CONTRACT_CHANGED, message=refused) if refused else target
+        if self.name_taken:
+            target = replace(target, reason=Reason.NAME_TAKEN, message="Service fraud belongs to somebody else")
         seen = Seen(
             target, self._workloads(known), self._root(), self._route(), self._metrics(spec, state),
             tuple(self.commands.values()),

@@ -14,7 +14,6 @@ from pilotage_operator.domain.rollout.traffic import (
     baking,
     by_gateway,
     canary_pods,
-    in_traffic,
     share_unconfirmed,
     step_weight,
 )
@@ -75,8 +74,8 @@ def weight_unconfirmed(s: Situation) -> Decision | None:
     missing = s.unconfirmed()
     if not missing and judged(s) and s.seen.metrics.available:
         missing = share_unconfirmed(canary, s.seen.metrics, gateway, s.now)
-    if not missing and not in_traffic(s.canary.revision, s.seen):
-        missing = f"no endpoint of {s.canary.version} is behind the Service yet"
+    if not missing and not gateway and s.seen.root is not None and not s.seen.root.endpoints.get(canary.revision):
+        missing = f"no endpoint of {canary.version} is behind the Service yet"
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, missing, again=POLL) if missing else None
 
 

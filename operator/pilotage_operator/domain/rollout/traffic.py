@@ -145,7 +145,10 @@ def share_unconfirmed(canary: Canary, metrics: Metrics, gateway: bool, now: floa
 
 
 def in_traffic(revision: str, seen: Seen) -> bool:
-    """Whether requests may still reach a revision by the Service or the route."""
-    if seen.root is not None and seen.root.endpoints.get(revision, 0) > 0:
+    """Whether requests may reach a revision by the Service or the route, now or as soon as endpoints follow."""
+    root = seen.root
+    if root is not None and (
+        root.endpoints.get(revision, 0) or (root.revision in ("", revision) and seen.ready(revision))
+    ):
         return True
     return seen.route is not None and seen.route.weights.get(revision, 0) > 0

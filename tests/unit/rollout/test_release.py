@@ -1,0 +1,311 @@
+"""A release from its first pod to its promotion, in both modes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.rollout.given import (
+    MODE_IDS,
+    MODES,
+    baking,
+    break_pods,
+    canary,
+    deciding,
+    revision_of,
+    serving,
+    share_of,
+)
+from tests.unit.rollout.world import World, model_version
+
+both = pytest.mark.parametrize("gateway", MODES, ids=MODE_IDS)
+
+
+@both
+def test_the_first_version_is_installed_without_a_canary(gateway: bool) -> None:
+    world = World(gateway=gateway)
+    world.release("v1")
+    world.settle()
+    assert world.is_("Initializing", "v1")
+    world.until("Healthy", "v1")
+    assert world.events() == ["Installing", "Installed"]
+    assert share_of(world, "v1") == 1
+
+
+def test_the_first_version_waits_for_its_check() -> None:
+    world = World()
+    world.release("v1")
+    world.versions["v1"] = model_version("v1", phase="Checking")
+    world.settle()
+    assert world.status
+    assert (world.status["phase"], world.status["reason"]) == ("Initializing", "WaitingForVersion")
+    assert world.status["message"].startswith("nothing is served: v1 is still being checked")
+    world.versions["v1"] = model_version("v1")
+    world.until("Healthy", "v1")
+
+
+def test_a_first_version_that_crashes_stays_initializing_and_any_change_replaces_it() -> None:
+    world = World()
+    world.release("v1", "crashing")
+    world.wait(3600)
+    assert world.status
+    assert (world.status["phase"], world.status["reason"]) == ("Initializing", "CrashLoop")
+    assert [c["status"] for c in world.status["conditions"] if c["type"] == "Degraded"] == ["True"]
+    world.release("v2")
+    world.until("Healthy", "v2")
+    assert "Started" not in world.events()
+    world.wait(10)
+    assert list(world.wanted()) == [revision_of(world, "v2")]
+
+
+def test_a_first_version_that_serves_already_is_not_replaced_without_a_canary() -> None:
+    world = World()
+    world.release("v1")
+    world.wait(10)
+    world.spec["replicas"] = 6
+    world.release("v2")
+    world.until("Healthy", "v2")
+    assert "Promoted" in world.events()
+
+
+def test_a_first_version_is_healthy_only_once_the_gateway_takes_its_route() -> None:
+    world = World(gateway=True)
+    world.release("v1")
+    world.wait(10)
+    world.accepted = None
+    assert world.status
+    del world.objects["HTTPRoute", "fraud"]
+    world.status["stable"].pop("since")
+    world.settle()
+    assert (world.status["phase"], world.status["reason"]) == ("Initializing", "WaitingForTraffic")
+
+
+@both
+def test_a_good_version_goes_through_its_steps_and_is_promoted(gateway: bool) -> None:
+    world = canary(gateway=gateway)
+    world.until("Progressing", "v1", weight=50)
+    world.until("Baking", "v1", weight=95 if gateway else 100)
+    world.until("Healthy", "v2", weight=0)
+    assert share_of(world, "v2") == 1
+    assert world.events()[2:] == [
+        *("Started", "WeightChanged", "StepDone", "WeightChanged", "StepDone", "WeightChanged", "Promoted")
+    ]
+
+
+@both
+def test_the_old_version_keeps_its_pods_until_its_connections_are_over(gateway: bool) -> None:
+    world = baking(gateway=gateway)
+    shifted = world.now
+    world.until("Healthy", "v2")
+    if gateway:
+        shifted = world.now
+    while revision_of(world, "v1") in world.wanted():
+        assert world.wanted()[revision_of(world, "v1")] == 4
+        world.wait(5)
+    assert world.now - shifted >= 60
+    assert world.now - shifted <= 60 * 1.2 + 10
+
+
+@pytest.mark.parametrize(
+    ("gateway", "replicas", "weight", "pods"),
+    [
+        pytest.param(False, 3, 5, 1, id="three replicas cannot give 5 %, the least is one pod"),
+        pytest.param(False, 8, 20, 2, id="eight replicas give 20 % with two pods"),
+        pytest.param(False, 4, 80, 4, id="above 50 % by replicas all are needed"),
+        pytest.param(True, 3, 5, 2, id="a gateway needs two pods where stable has two or more"),
+        pytest.param(True, 1, 5, 1, id="a gateway needs one pod where stable has one"),
+        pytest.param(True, 10, 35, 4, id="a gateway's share of the load"),
+    ],
+)
+def test_the_pods_of_a_weight_are_ready_before_it_is_written(
+    gateway: bool, replicas: int, weight: int, pods: int
+) -> None:
+    world = canary(gateway=gateway, replicas=replicas, weight=weight, steps=[{"weight": weight, "for": "30s"}])
+    assert world.wanted()[revision_of(world, "v2")] == pods
+    assert world.ready(revision_of(world, "v2")) == pods
+
+
+def test_a_share_that_replicas_cannot_give_is_said() -> None:
+    world = canary(replicas=3, weight=5, steps=[{"weight": 5, "for": "30s"}])
+    assert world.status
+    said = next(c for c in world.status["conditions"] if c["type"] == "WeightApproximate")
+    assert (said["status"], said["message"]) == ("True", "5 % is asked for; 1 of 4 pods give 25 %")
+
+
+def test_while_the_gateway_has_not_taken_the_weight_the_clock_stands_still() -> None:
+    world = canary(gateway=True)
+    for _ in range(30):
+        world.now += 5
+        world.settle()
+    assert world.status
+    assert world.status["canary"]["measuredSeconds"] == 0
+    assert world.status["reason"] == "WaitingForTraffic"
+
+
+def test_while_another_share_is_seen_than_asked_for_the_clock_stands_still() -> None:
+    world = canary(gateway=True)
+    world.wait(10)
+    measured = (world.status or {})["canary"]["measuredSeconds"]
+    world.measured.answered.append((world.now, 5000, 5000))
+    world.settle()
+    assert world.status
+    assert world.status["reason"] == "WaitingForTraffic"
+    assert world.status["canary"]["measuredSeconds"] == measured
+    assert "was seen to get" in world.status["message"]
+
+
+@both
+def test_without_metrics_it_holds_and_the_clock_stands_still(gateway: bool) -> None:
+    world = canary(gateway=gateway)
+    world.wait(15)
+    before = (world.status or {})["canary"]
+    world.measured.up = False
+    world.wait(600)
+    assert world.status
+    assert (world.status["phase"], world.status["reason"]) == ("Progressing", "MetricsUnavailable")
+    assert world.status["canary"]["measuredSeconds"] == before["measuredSeconds"]
+    assert world.status["canary"]["weight"] == 25
+    world.measured.up = True
+    world.until("Healthy", "v2")
+
+
+def test_a_step_needs_its_checks_to_pass_however_long_it_takes() -> None:
+    world = canary(gateway=True)
+    world.measured.traffic = False
+    world.wait(1200)
+    assert world.is_("Progressing", "v1", 25)
+    world.measured.traffic = True
+    world.until("Healthy", "v2")
+
+
+def test_a_step_needs_its_time_however_soon_its_checks_pass() -> None:
+    world = canary(steps=[{"weight": 25, "for": "10m"}])
+    world.wait(590)
+    assert world.is_("Progressing", "v1", 25)
+
+
+def test_on_low_traffic_advance_lets_time_decide() -> None:
+    world = canary(onLowTraffic="advance")
+    world.measured.traffic = False
+    world.until("Healthy", "v2", limit=300)
+
+
+def test_a_check_that_only_observes_holds_nothing() -> None:
+    world = serving()
+    world.spec["analysis"]["checks"] = [{"errorRate": {}, "onFail": "observe"}]
+    world.release("v2", "errors")
+    world.until("Healthy", "v2")
+
+
+@pytest.mark.parametrize(
+    ("steps", "weight"), [([{"weight": 10, "for": "10s"}], 10), ([], 0)], ids=["one step", "straight to the bake"]
+)
+def test_the_bake_with_a_gateway_keeps_a_control_group(steps: list[dict[str, object]], weight: int) -> None:
+    world = serving(gateway=True, steps=steps)
+    world.release("v2")
+    world.until("Baking", "v1", weight=weight)
+    assert world.selected() == revision_of(world, "v1"), (
+        "the bake's pods come first, for callers inside the cluster too"
+    )
+    world.until("Baking", "v1", weight=95)
+    assert world.selected() == revision_of(world, "v2")
+    assert world.routed() == {revision_of(world, "v1"): 5, revision_of(world, "v2"): 95}
+
+
+def test_the_bake_by_replicas_has_no_control_group_and_needs_no_metrics() -> None:
+    world = baking()
+    world.measured.up = False
+    world.until("Healthy", "v2")
+
+
+@both
+def test_a_version_that_is_still_warm_comes_back_at_once(gateway: bool) -> None:
+    world = baking(gateway=gateway)
+    world.until("Healthy", "v2")
+    world.release("v1")
+    world.wait(10)
+    assert world.is_("Baking", "v2", 95 if gateway else 100)
+    assert share_of(world, "v1") >= 0.95
+
+
+@both
+def test_stable_is_gone_back_to_at_once(gateway: bool) -> None:
+    world = canary(gateway=gateway)
+    world.release("v1")
+    world.look()
+    world.tick()
+    assert share_of(world, "v1") == 1
+    world.until("Healthy", "v1", limit=20)
+    assert "ReturnedToStable" in world.events()
+
+
+@both
+def test_a_third_version_starts_only_when_nothing_reaches_the_second(gateway: bool) -> None:
+    world = canary(gateway=gateway)
+    world.release("v3")
+    second, third = revision_of(world, "v2"), ""
+    while not third:
+        world.look()
+        found = [r.name for r in world.revisions.values() if r.model_version == "v3"]
+        third = found[0] if found else ""
+        if third:
+            assert second not in world.endpoints
+            assert second not in (world.accepted or {})
+        world.tick()
+    world.until("Healthy", "v3")
+
+
+@both
+def test_while_stable_has_no_pods_the_canary_answers_all_and_nothing_is_measured(gateway: bool) -> None:
+    world = canary(gateway=gateway)
+    world.wait(10)
+    break_pods(world, "v1")
+    world.look()
+    assert share_of(world, "v2") == 1
+    world.wait(60)
+    assert (world.status or {})["message"].startswith("v2 serves all: ")
+    world.heal()
+    world.until("Healthy", "v2")
+
+
+def test_a_model_version_that_is_deleted_goes_on_serving() -> None:
+    world = serving()
+    del world.versions["v1"]
+    world.wait(60)
+    assert world.is_("Healthy", "v1")
+    world.spec["replicas"] = 6
+    world.wait(30)
+    assert world.is_("Healthy", "v1")
+    assert world.ready(revision_of(world, "v1")) == 6
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        pytest.param(model_version("v2", phase="Rejected"), "VersionRejected", id="rejected"),
+        pytest.param(model_version("v2", contract="cd"), "ContractChanged", id="another contract"),
+    ],
+)
+def test_what_cannot_be_served_is_invalid_and_what_serves_goes_on(version: dict[str, object], reason: str) -> None:
+    world = serving()
+    world.versions["v2"] = version
+    world.release("v2")
+    world.wait(30)
+    assert world.status
+    assert (world.status["phase"], world.status["reason"]) == ("Invalid", reason)
+    assert world.status["message"].startswith("v1 serves all: v2 ")
+    assert list(world.wanted()) == [revision_of(world, "v1")]
+
+
+def test_another_contract_may_be_allowed() -> None:
+    world = serving(allow={"contractChange": True})
+    world.versions["v2"] = model_version("v2", contract="cd")
+    world.release("v2")
+    world.until("Healthy", "v2")
+
+
+def test_a_name_that_is_taken_is_said_and_nothing_is_given_up() -> None:
+    world = canary()
+    world.name_taken = True
+    name, decision = deciding(world)
+    assert name == "spec_unusable"
+    assert decision.state.canary == world.situation()[0].state.canary
