@@ -19,22 +19,28 @@ VALUES = {"connectionSeconds": 1, "defaults": {"rollout": {"progressDeadline": "
 
 
 @pytest.fixture(scope="session")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def namespace() -> Iterator[str]:
     server = ApiServer()
     server.install_definitions()
     server.open_namespace()
     kubectl("-n", server.namespace, "apply", "-f", "-", stdin=yaml.safe_dump(NO_PODS))
     account = run("kubectl", "create", "serviceaccount", "default", "--dry-run=client", "-o", "yaml")
     kubectl("-n", server.namespace, "apply", "--server-side", "-f", "-", stdin=account)
-    running = Operator(server.namespace, tmp_path_factory.mktemp("operator"), VALUES)
+    yield server.namespace
+    server.close_namespace()
+
+
+@pytest.fixture(scope="session")
+def operator(namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    running = Operator(namespace, tmp_path_factory.mktemp("operator"), VALUES)
     running.start()
     yield running
-    code = running.stop()
-    server.close_namespace()
-    assert code == 0, running.log
+    assert running.stop() == 0, running.log
+    assert "Traceback" not in running.log, running.log
+    assert " 403 " not in running.log, "the chart's rights do not suffice"
 
 
 @pytest.fixture
 def stage(operator: Operator, request: pytest.FixtureRequest) -> Stage:
     words = request.node.originalname.removeprefix("test_").replace("_", "-")
-    return Stage(operator, words[:30].strip("-"))
+    return Stage(operator.namespace, words[:30].strip("-"), lambda: operator.log)

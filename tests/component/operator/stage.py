@@ -6,12 +6,13 @@ alone.
 """
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import yaml
 
-from tests.component.operator.process import Operator, eventually, kubectl
+from tests.component.operator.process import eventually, kubectl
 
 Json = dict[str, Any]
 GROUP = "pilotage.dev"
@@ -22,12 +23,12 @@ ROW_OF_3 = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, 3]}],
 
 
 class Stage:
-    """`name` is the ModelDeployment's, `operator` the process that reconciles it."""
+    """`name` is the ModelDeployment's; `log` is what its operator has said so far."""
 
-    def __init__(self, operator: Operator, name: str) -> None:
-        self.operator = operator
-        self.namespace = operator.namespace
+    def __init__(self, namespace: str, name: str, log: Callable[[], str] = str) -> None:
+        self.namespace = namespace
         self.name = name
+        self.log = log
         self.spec: Json = {"replicas": 2, "rollout": AT_ONCE, "analysis": CHECK_NOTHING}
         self._lives: dict[str, int] = {}
 
@@ -149,7 +150,7 @@ class Stage:
 
         return eventually(what, look, self.describe)
 
-    def until_live(self, what: str, kind: str, name: str, holds: Any) -> Json:
+    def until_live(self, what: str, kind: str, name: str, holds: Callable[[Json], bool]) -> Json:
         """A child once something holds of it."""
 
         def look() -> Json | None:
@@ -190,7 +191,7 @@ class Stage:
 
     def describe(self) -> str:
         status = yaml.safe_dump(self.get("mdeploy").get("status"))
-        mine = [line for line in self.operator.log.splitlines() if self.name in line or "Traceback" in line]
+        mine = [line for line in self.log().splitlines() if self.name in line or "Traceback" in line]
         return "\n".join([status, *mine[-20:]])
 
     def _head(self, name: str) -> Json:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.component.operator.stage import GROUP, ROW_OF_3, Stage
+import pytest
+
+from tests.component.operator.stage import ROW_OF_3, Stage
 
 
 def _says(status: dict[str, Any], sentence: str) -> bool:
@@ -87,13 +89,23 @@ def test_a_first_version_that_the_api_server_refuses_is_said_to_be_refused(stage
     status = stage.until("refused", phase="Invalid", reason="BadSpec")
     assert _says(status, "nothing is served: the API server refuses it: ")
     assert stage.items("deploy") == []
-    assert f"{stage.name}: the pass failed" not in stage.operator.log
+    assert f"{stage.name}: the pass failed" not in stage.log()
 
 
 def test_a_manifest_with_an_unknown_field_is_refused_by_kubectl(stage: Stage) -> None:
-    try:
+    with pytest.raises(AssertionError, match=r'unknown field "spec\.replica"'):
         stage.deploy("1", replica=3)
-    except AssertionError as refused:
-        assert 'unknown field "spec.replica"' in str(refused)
+
+
+def test_a_route_that_cannot_be_had_is_refused(stage: Stage) -> None:
+    first = stage.install()
+    stage.deploy("1", traffic={"parentRefs": [{"name": "public"}], "hostnames": ["Not A Host"]})
+    status = stage.until("refused", phase="Invalid", observedGeneration=2)
+    if status["reason"] == "GatewayMissing":
+        assert _says(status, "spec.traffic needs the Gateway API, and this cluster has no HTTPRoute; install a gateway")
     else:
-        raise AssertionError("kubectl took it")
+        assert _says(status, "the API server refuses it: HTTPRoute")
+        assert "spec.hostnames[0]" in status["message"]
+    assert stage.served_by(first)
+    stage.deploy("1", traffic=None)
+    stage.until("corrected", phase="Healthy", reason="AllReady")

@@ -10,8 +10,8 @@ def test_a_first_install_goes_as_far_as_it_can_and_says_what_it_waits_for(stage:
     status = stage.until("waits for the version", phase="Initializing", reason="WaitingForVersion")
     assert f"ModelVersion {stage.name}-v1 does not exist; create it" in status["message"]
     stage.ready_version("1")
-    status = stage.until("waits for pods", phase="Initializing", reason="StartingPods")
-    assert status["message"] == "nothing is served: 0 of 2 pods are ready"
+    waits = "nothing is served: 0 of 2 pods are ready"
+    status = stage.until("waits for pods", phase="Initializing", reason="StartingPods", message=waits)
     revision = status["stable"]["revision"]
     stage.until_selected(revision)
     stage.pods(revision, 2)
