@@ -34,7 +34,7 @@ def scrape_interval(scrapes: Scrapes) -> float | None:
 def availability(scrapes: Scrapes, *, stable: str, canary: str, instant: float, interval: float) -> Availability:
     """Whether both revisions have a process that was scraped within two intervals before the instant that is due."""
     scrape = scrape_interval(scrapes)
-    for side, revision in (("canary", canary), ("stable", stable)):
+    for side, revision in (("canary", canary), ("stable version", stable)):
         newest = max((times[-1] for p, times in scrapes.items() if p.revision == revision and times), default=None)
         if newest is None:
             message = f"Prometheus has no sample of the {side}'s pods; look whether it scrapes them"
