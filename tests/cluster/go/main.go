@@ -1,4 +1,4 @@
-// All of Kubernetes and CoreDNS in one binary: the component is chosen by the name it is called by.
+// All of Kubernetes, etcd and CoreDNS in one binary: the component is chosen by the name it is called by.
 // One link shares what the components have in common, which is most of the time and the space.
 package main
 
@@ -15,7 +15,9 @@ import (
 	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/ready"
+	_ "github.com/coredns/coredns/plugin/template"
 	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	kubectl "k8s.io/kubectl/pkg/cmd"
@@ -40,8 +42,10 @@ func main() {
 	switch component, found := components[name]; {
 	case found:
 		os.Exit(cli.Run(component()))
+	case name == "etcd":
+		etcdmain.Main(os.Args)
 	case name == "coredns":
-		dnsserver.Directives = []string{"errors", "health", "ready", "cache", "kubernetes"}
+		dnsserver.Directives = []string{"errors", "health", "ready", "cache", "kubernetes", "template"}
 		coremain.Run()
 	case name == "kubectl":
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {

@@ -48,8 +48,12 @@ COREFILE = """.:53 {{
     kubeconfig {pki}/admin.kubeconfig
     ttl 5
   }}
+  template ANY ANY . {{
+    rcode NXDOMAIN
+  }}
 }}
 """
+"""Any other name does not exist: there is nobody to ask."""
 
 
 def configure(folder: Path, *, pki: Path, cgroup: str, pause: str, plugins: Path) -> None:
