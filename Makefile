@@ -7,7 +7,7 @@ N ?= 5
 WITH_GATEWAY := $(if $(GATEWAY),--gateway)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images crds lock
+.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images quickstart crds lock
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ cluster-down: ## takes it down, and leaves nothing
 
 images: ## builds the two images and loads them
 	@$(CLUSTER) images $(if $(NAME),--name $(NAME))
+
+quickstart: setup ## builds and pushes the example, and writes its digest into examples/quickstart.yaml
+	@$(CLUSTER) exec $(if $(NAME),--name $(NAME)) -- $(BIN)/python examples/train.py build/quickstart \
+	  oci://registry.platform.svc.cluster.local:5000/models/fraud --plain-http
 
 crds: setup ## writes crds/ and the chart's copy from the models
 	@$(BIN)/python -m pilotage_operator.api.crd crds/ charts/pilotage/files/
