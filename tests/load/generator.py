@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tests.load.tally import Tally
 
 TIMEOUT = 10.0  # seconds for one whole answer; later is lost
+KEPT = 24  # connections that are kept, and used in turn: as many clients, each balanced by its own
 
 
 class Connection:
@@ -114,21 +115,24 @@ class Generator:
             connection.close()
         return version, code
 
-    async def _over_kept(self, number: int) -> tuple[str, int]:
-        while self._idle:
+    async def _next(self) -> Connection:
+        """The longest idle of the kept connections, or a new one as long as there are too few."""
+        while len(self._idle) >= KEPT:
             connection = self._idle.pop()
             if connection.usable:
-                break
+                return connection
             connection.close()
-        else:
-            connection = await Connection.open(*self._address)
+        return await Connection.open(*self._address)
+
+    async def _over_kept(self, number: int) -> tuple[str, int]:
+        connection = await self._next()
         try:
             version, code, stays = await connection.ask(self._requests[number % len(self._requests)])
         except BaseException:
             connection.close()
             raise
         if stays:
-            self._idle.appendleft(connection)  # the longest idle is used next, so that all are kept alive
+            self._idle.appendleft(connection)
         else:
             connection.close()
         return version, code

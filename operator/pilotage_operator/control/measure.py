@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from pilotage_operator.api.durations import seconds
@@ -42,14 +43,18 @@ class Measure:
     async def metrics(
         self, namespace: str, name: str, spec: ModelDeploymentSpec, stable: Stable, canary: Canary, now: float
     ) -> Metrics:
-        """Never raises: a Prometheus that is away is a finding too."""
-        key, interval = Key(namespace, name), seconds(spec.analysis.interval)
-        since = canary.measured_since or now
-        question = _Question(stable.revision, canary.revision, canary.attempt, since, spec.analysis.model_dump_json())
+        """Never raises: a Prometheus that is away is a finding too.
+
+        Of a canary that has had no traffic yet there is nothing to judge, only whether it could be.
+        """
+        key, interval, since = Key(namespace, name), seconds(spec.analysis.interval), canary.measured_since
+        analysis = spec.analysis.model_dump_json()
+        about = stable.revision, canary.revision, canary.attempt
+        question = None if since is None else _Question(*about, since, analysis)
         try:
             scrapes = await self._counters.scrapes(key, now)
             instant = due(now, interval, scrape_interval(scrapes) or USUAL_SCRAPE)
-            judgement = await self._judgement(key, question, spec, instant)
+            judgement = await self._judgement(key, question, spec, instant) if question else None
         except PrometheusUnavailable as error:
             return self._metrics(unreachable(str(error)), self._known(key, question), canary, None)
         sampled = availability(
@@ -67,12 +72,13 @@ class Measure:
             durations = any(check.latency is not None for check in checks)
             for snapshot in await self._counters.read(key, missing, interval, durations=durations):
                 judgement = judgement.after(snapshot)
+                await asyncio.sleep(0)  # a long replay does not hold up the Lease
             self._judged[key] = (question, judgement)
         return judgement
 
-    def _known(self, key: Key, question: _Question) -> Judgement | None:
+    def _known(self, key: Key, question: _Question | None) -> Judgement | None:
         asked, judgement = self._judged.get(key, (None, None))
-        return judgement if asked == question else None
+        return judgement if question and asked == question else None
 
     def _metrics(
         self, sampled: Availability, judgement: Judgement | None, canary: Canary, instant: float | None

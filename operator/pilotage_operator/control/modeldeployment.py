@@ -97,7 +97,8 @@ class ModelDeployments:
         return await refusal(self._kube, body, spec, made, route=changed and children.gateway_api)
 
     async def _metrics(self, namespace: str, name: str, spec: ModelDeploymentSpec, state: State, now: float) -> Metrics:
-        if state.stable is None or state.canary is None or state.canary.measured_since is None:
+        if state.stable is None or state.canary is None or not spec.analysis.checks:
+            self._measure.forget(namespace, name)
             return NOT_MEASURED
         return await self._measure.metrics(namespace, name, spec, state.stable, state.canary, now)
 

@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     safety.too_late,
     # forward, one act at a time
     progress.capacity_first,
+    progress.samples_first,
     progress.weight_due,
     progress.promoted,
     progress.weight_unconfirmed,

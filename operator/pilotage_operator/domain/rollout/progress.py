@@ -38,6 +38,14 @@ def capacity_first(s: Situation) -> Decision | None:
     return s.now_is(phase(s), Reason.STARTING_PODS, message, again=POLL)
 
 
+def samples_first(s: Situation) -> Decision | None:
+    """No user is sent to a canary that is not measured yet: first Prometheus is seen to scrape its pods."""
+    if s.canary.weight or not judged(s) or s.seen.metrics.available:
+        return None
+    message = f"{s.canary.version} gets no traffic before it is measured: {s.seen.metrics.message}"
+    return s.now_is(phase(s), Reason.METRICS_UNAVAILABLE, message, again=POLL)
+
+
 def weight_due(s: Situation) -> Decision | None:
     """Writes the step's weight, once the one before is in force and nobody else would get a share of it."""
     canary, weight = s.canary, step_weight(s.spec, s.canary)
