@@ -41,13 +41,16 @@ class Measured:
     def metrics(self, spec: ModelDeploymentSpec, canary: Canary, nature: str, now: float) -> Metrics:
         if not self.up:
             return Metrics(available=False, message="Prometheus does not answer")
-        mine, other = self._since(canary.measured_since or 0.0)
+        interval = seconds(spec.analysis.interval)
+        instant = floor(now / interval) * interval
+        if canary.measured_since is None:
+            return Metrics(True, "", instant)
+        mine, other = self._since(canary.measured_since)
         verdict: Verdict = "unknown"
         if mine and other and mine + other >= PROVEN_AFTER:
             verdict = "fail" if nature == "errors" else "pass"
         slow: Verdict = "pass" if verdict == "fail" else verdict
         by_check = [(check.name, slow if check.error_rate is None else verdict) for check in spec.analysis.checks]
         findings = tuple(Finding(name, says, message=f"{name} is {says}") for name, says in by_check)
-        interval = seconds(spec.analysis.interval)
-        seen = self._since(canary.measured_since if canary.weight_since is None else canary.weight_since)  # type: ignore[arg-type]
-        return Metrics(True, "", floor(now / interval) * interval, *seen, findings)
+        share = self._since(canary.measured_since if canary.weight_since is None else canary.weight_since)
+        return Metrics(True, "", instant, *share, findings)

@@ -172,8 +172,8 @@ class World:
         return None if weights is None else Route(weights, weights == self.accepted, "not seen by the gateway yet")
 
     def _metrics(self, spec: ModelDeploymentSpec, state: State) -> Metrics:
-        if state.canary is None or state.canary.measured_since is None:
-            return Metrics(available=False, message="nothing is measured while no canary has traffic")
+        if state.canary is None:
+            return Metrics(available=False, message="nothing is measured while there is no canary")
         nature = self.nature.get(state.canary.version, "good")
         return self.measured.metrics(spec, state.canary, nature, self.now)
 

@@ -45,8 +45,14 @@ def revision_name(digest: str, server: Server) -> str:
     True
     """
     given = server.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    known = {"schema": SCHEMA, "digest": digest, "server": {k: v for k, v in given.items() if v}}
+    known = {"schema": SCHEMA, "digest": digest, "server": _said(given)}
     return sha256(json.dumps(known, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:10]
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    """Without what says nothing: `resources: {limits: {}}` is the same as no resources."""
+    said = {key: _said(value) if isinstance(value, dict) else value for key, value in given.items()}
+    return {key: value for key, value in said.items() if value}
 
 
 def owner(deployment: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""A revision's Deployment and Services, and the route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pilotage_operator.api.modeldeployment import Traffic
+from pilotage_operator.domain.manifests.revision import Revision
+from pilotage_operator.domain.manifests.serving import backend_weights, deployment, http_route, service
+
+OWNER = {"metadata": {"name": "fraud", "namespace": "team", "uid": "uid-1"}}
+REVISION = Revision("1a2b3c4d5e", 1, "v1", "1", "sha256:00", "ab", {"metadata": {}, "spec": {"containers": []}})
+
+
+def route(weights: dict[str, int], **traffic: Any) -> dict[str, Any]:
+    given = {"parentRefs": [{"name": "public", "namespace": "gateways"}], **traffic}
+    return http_route(OWNER, Traffic.model_validate(given), weights)
+
+
+def test_a_deployment_has_the_template_of_its_snapshot_and_selects_its_pods_alone() -> None:
+    body = deployment(OWNER, REVISION, 3)
+    assert body["metadata"]["name"] == "fraud-1a2b3c4d5e"
+    assert body["spec"]["replicas"] == 3
+    assert body["spec"]["template"] == REVISION.template
+    assert body["spec"]["selector"]["matchLabels"] == {
+        "pilotage.dev/deployment": "fraud",
+        "pilotage.dev/revision": "1a2b3c4d5e",
+    }
+    assert body["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+@pytest.mark.parametrize(
+    ("selected", "selector"),
+    [
+        ("1a2b3c4d5e", {"pilotage.dev/deployment": "fraud", "pilotage.dev/revision": "1a2b3c4d5e"}),
+        ("", {"pilotage.dev/deployment": "fraud"}),
+    ],
+    ids=["one revision", "all revisions"],
+)
+def test_the_root_service_selects(selected: str, selector: dict[str, str]) -> None:
+    body = service(OWNER, "fraud", selected)
+    assert body["spec"]["selector"] == selector
+    assert "pilotage.dev/revision" not in body["metadata"]["labels"]
+    (port,) = body["spec"]["ports"]
+    assert (port["name"], port["port"], port["targetPort"], port["appProtocol"]) == ("http", 80, 8080, "http")
+
+
+def test_the_service_of_a_revision_is_its_child() -> None:
+    body = service(OWNER, "fraud-1a2b3c4d5e", "1a2b3c4d5e", "1a2b3c4d5e")
+    assert body["metadata"]["labels"]["pilotage.dev/revision"] == "1a2b3c4d5e"
+
+
+def test_a_route_divides_between_the_services_of_the_revisions() -> None:
+    weights = {"1a2b3c4d5e": 75, "5e4d3c2b1a": 25}
+    body = route(weights, hostnames=["fraud.example.com"], timeouts={"request": "5s"})
+    assert backend_weights(body, "fraud") == weights
+    spec = body["spec"]
+    assert spec["hostnames"] == ["fraud.example.com"]
+    assert spec["parentRefs"] == [
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "gateways"}
+    ]
+    (rule,) = spec["rules"]
+    assert [ref["name"] for ref in rule["backendRefs"]] == ["fraud-1a2b3c4d5e", "fraud-5e4d3c2b1a"]
+    assert rule["timeouts"] == {"request": "5s"}
+    assert "filters" not in rule
+
+
+def test_a_prefix_is_taken_off_since_pods_answer_below_v2() -> None:
+    (rule,) = route({"1a2b3c4d5e": 100}, path="/models")["spec"]["rules"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/models"}}]
+    assert rule["filters"][0]["urlRewrite"]["path"] == {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "weights"),
+    [
+        pytest.param([], {}, id="no rule"),
+        pytest.param([{"matches": []}], {}, id="no backend"),
+        pytest.param([{"backendRefs": [{"name": "fraud-1a2b3c4d5e"}]}], {"1a2b3c4d5e": 1}, id="a weight left out is 1"),
+        pytest.param([{"backendRefs": [{"name": "other", "weight": 7}]}], {"other": 7}, id="not ours"),
+    ],
+)
+def test_the_weights_of_a_route(rules: list[dict[str, Any]], weights: dict[str, int]) -> None:
+    assert backend_weights({"spec": {"rules": rules}}, "fraud") == weights
