@@ -56,13 +56,14 @@ def test_a_service_of_somebody_else_is_left_alone_until_it_is_gone(stage: Stage)
 
 def test_steps_longer_than_the_platforms_deadline_are_refused(stage: Stage) -> None:
     first = stage.install()
-    before = stage.items("deploy")
+    (before,) = stage.items("deploy")
     stage.ready_version("2")
     stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "90m"}]})
     status = stage.until("refused", phase="Invalid", reason="BadSpec")
     assert _says(status, "progressDeadline is shorter than the steps together: raise it, or shorten the steps")
     assert status["message"].startswith(f"{stage.name}-v1 serves: ")
-    assert stage.items("deploy") == before
+    (after,) = stage.items("deploy")
+    assert [after["metadata"][key] for key in ("uid", "generation")] == [before["metadata"]["uid"], 1]
     assert stage.served_by(first)
     stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "1s"}]})
     stage.until("corrected", phase="Progressing", reason="StartingPods")
