@@ -71,7 +71,7 @@ def test_steps_longer_than_the_platforms_deadline_are_refused(stage: Stage) -> N
 
 def test_pod_fields_that_the_api_server_refuses_are_refused_with_its_sentence(stage: Stage) -> None:
     first = stage.install()
-    stage.deploy("1", server={"affinity": {"nodeAffinity": {"required": []}}})
+    stage.deploy("1", server={"affinity": {"nodeAffinity": {"required": ["ssd"]}}})
     status = stage.until("refused", phase="Invalid", reason="BadSpec")
     assert _says(status, "the API server refuses it: ")
     assert 'unknown field "spec.template.spec.affinity.nodeAffinity.required"' in status["message"]
