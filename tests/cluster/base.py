@@ -64,8 +64,9 @@ def _build(folder: Path, note: Note) -> None:
     files = folder / "files"
     suite, components, mirror = _mirror()
     options = ["--variant=minbase", f"--components={components}", f"--include={PACKAGES}"]
-    # In a mount namespace: an interrupt must not leave /proc mounted in a folder that will be deleted.
-    follow(["unshare", "--mount", "debootstrap", *options, suite, files, mirror], note)
+    # In namespaces: an interrupt must leave neither /proc mounted in a folder that will be deleted, nor processes.
+    apart = ("unshare", "--mount-proc", "--pid", "--fork", "--kill-child")
+    follow([*apart, "debootstrap", *options, suite, files, mirror], note)
     run(["chroot", files, "python3", "-m", "venv", "/usr/local"])  # pip, without Debian's "externally managed"
     for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
         shutil.rmtree(files / waste, ignore_errors=True)

@@ -3,11 +3,13 @@
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.errors import ClusterError
 
 TAIL = 20
+GRACE_SECONDS = 5
 
 
 def run(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
@@ -50,6 +52,9 @@ def follow(
                 on_line(line.rstrip())
         except BaseException:  # interrupted: a build that went on unseen would write where the next one does
             process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_SECONDS)
+            process.kill()
             raise
     if process.returncode:
         raise _failed(argv, process.returncode, list(tail))
