@@ -14,7 +14,7 @@ from tests.cluster.progress import Note
 from tests.cluster.shell import follow
 
 REPOSITORY = Path(__file__).parents[2]
-DOCKERFILES = Path(__file__).parent / "images"
+DOCKERFILES = Path(__file__).parent / "dockerfiles"
 ARCHIVE = "image.tar"
 
 PRODUCT = ("serving", "operator")
