@@ -9,6 +9,7 @@ import pytest
 from pilotage_operator.domain.manifests.revision import Revision
 from pilotage_operator.domain.rollout.decide import decide
 from pilotage_operator.domain.rollout.projection import REVISIONS_KEPT, Plan, project
+from pilotage_operator.domain.rollout.seen import Workload
 from tests.unit.rollout.given import MODE_IDS, MODES, baking, canary, revision_of, rolled_back, serving
 from tests.unit.rollout.world import BODY, World
 
@@ -71,6 +72,17 @@ def test_what_the_gateway_has_not_taken_yet_does_not_end() -> None:
     assert revision_of(world, "v1") in world.wanted()
     world.wait(10)
     assert revision_of(world, "v1") not in world.wanted()
+
+
+def test_what_a_service_of_all_revisions_still_finds_does_not_end() -> None:
+    world = canary()
+    world.tick()
+    situation, revisions, _ = world.situation()
+    left = Workload("0" * 10, "v0", wanted=4, ready=4)
+    for endpoints, gone in ((4, ()), (0, ("0" * 10,))):
+        workloads = {**situation.seen.workloads, left.revision: replace(left, ready=endpoints)}
+        seen = replace(situation.seen, workloads=workloads)
+        assert project(replace(situation, seen=seen), situation.state, BODY, revisions).gone == gone
 
 
 def test_it_is_said_when_to_look_again_at_what_retires() -> None:

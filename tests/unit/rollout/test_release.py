@@ -142,6 +142,18 @@ def test_a_third_version_starts_only_when_nothing_reaches_the_second(gateway: bo
     world.until("Healthy", "v3")
 
 
+def test_by_replicas_the_service_selects_all_only_once_the_pods_of_other_versions_are_gone() -> None:
+    world = baking()
+    world.until("Healthy", "v2")
+    first = revision_of(world, "v1")
+    assert first in world.pods, "its connections are not over yet"
+    world.release("v3")
+    while not world.is_("Progressing", "v2", 25):
+        assert world.selected() == revision_of(world, "v2")
+        world.wait(5)
+    assert first not in world.pods
+
+
 @both
 def test_while_stable_has_no_pods_the_canary_answers_all_and_nothing_is_measured(gateway: bool) -> None:
     world = canary(gateway=gateway)

@@ -53,6 +53,8 @@ def test_the_traffic_goes_back_in_the_pass_that_sees_the_failure_and_pods_end_on
     assert second not in (world.routed() or {})
     assert world.selected() == revision_of(world, "v1")
     assert second in world.wanted(), "endpoints have not followed yet"
+    world.look()
+    assert (world.status or {})["canary"]["weight"] == 0, "it is not let go of before they have"
     world.tick()
     world.settle()
     assert second not in world.wanted(), "a rollback waits for the endpoints alone"

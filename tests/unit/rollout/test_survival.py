@@ -182,6 +182,16 @@ def test_modes_do_not_switch_onto_a_stable_version_without_pods(gateway: bool) -
     assert share(world, "v2") == 1
 
 
+def test_in_a_new_mode_the_weight_waits_until_the_gateway_has_taken_the_route() -> None:
+    world = canary(replicas=8)
+    world.switch_traffic(True)
+    world.settle()
+    assert world.is_("Progressing", "v1", 0), "the gateway has not seen the route yet"
+    world.tick()
+    world.settle()
+    assert world.is_("Progressing", "v1", 25)
+
+
 def test_a_route_that_is_deleted_by_hand_comes_back_and_the_step_goes_on() -> None:
     world = canary(gateway=True)
     del world.objects["HTTPRoute", "fraud"]
