@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def bodies(tmp_path: Path) -> Path:
 def world(request: pytest.FixtureRequest, published: dict[str, Published], bodies: Path) -> Iterator[World]:
     """In a namespace that admits only restricted pods. Parametrised with `gateway`, shares are the gateway's."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
-    namespace = f"e2e-{words}"[:44].rstrip("-")
-    kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait")
+    # A name of its own in each run: what Prometheus remembers of an earlier one is not this one's past.
+    namespace = f"e2e-{words}"[:40].rstrip("-") + f"-{secrets.token_hex(2)}"
     kubectl("create", "namespace", namespace)
     kubectl("label", "namespace", namespace, LABELS)
     world = World(namespace, bodies, published, gateway=request.param == "gateway")

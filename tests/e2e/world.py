@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from tests.e2e.api import read
 from tests.e2e.manifests import GATEWAY, PROMETHEUS, REGISTRY, Published, model_deployment, model_version
 from tests.load import Load
 
@@ -120,11 +120,10 @@ class World:
     # then
 
     def get(self, kind: str, name: str = "") -> dict[str, Any]:
-        return dict(json.loads(kubectl("get", kind, name or self.name, "-n", self.namespace, "-o", "json")))
+        return read(kind, self.namespace, name or self.name)
 
     def items(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
-        wanted = ["-l", selector] if selector else []
-        return list(json.loads(kubectl("get", kind, "-n", self.namespace, *wanted, "-o", "json"))["items"])
+        return list(read(kind, self.namespace, selector=selector)["items"])
 
     def status(self) -> dict[str, Any]:
         return dict(self.get("mdeploy").get("status") or {})

@@ -44,7 +44,7 @@ class Evidence:
             return f"{self.canary} of about {_about(needed)} canary requests"
         if min(self.stable, self.canary) < MIN_REQUESTS:
             return f"both sides need {MIN_REQUESTS} requests"
-        return "too near its limit to decide"
+        return "not beyond chance yet, either way"
 
     def eta(self, needed: float) -> str:
         """When there will be as many canary requests as needed, if they go on coming like this; "" if unknown."""

@@ -16,11 +16,15 @@ from math import inf
 
 from pilotage_operator.domain.analysis.counts import Interval, PodCount
 from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
-from pilotage_operator.domain.analysis.evidence import MEMORY, RECENT, Evidence, requests_to_pass
+from pilotage_operator.domain.analysis.evidence import RECENT, Evidence, requests_to_pass
 from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.analysis.sequential import Comparison, Trial, excesses
 
 PRIOR_REQUESTS, PRIOR_TAIL = 50.0, 0.5
+# What an interval still counts for one interval later, where stable's quantile is looked for. Errors are rare, and want
+# a long memory; how long requests take follows the load of the hour, and edges that lie where the quantile was tell
+# little. No guarantee rests on it: an alternative may be any guess that was made before the interval.
+MEMORY = 0.9
 BETTER_SHARES = (0.15, 0.4, 0.7)  # what *pass* looks for: a tail of so much of stable's
 ROUNDING = 0.001  # edges are written with six digits
 
