@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from pilotage_operator.domain.rollout.decide import decide
+from pilotage_operator.domain.rollout.seen import Root, Workload
 from tests.unit.rollout.given import (
     MODE_IDS,
     MODES,
@@ -11,6 +15,7 @@ from tests.unit.rollout.given import (
     break_pods,
     canary,
     deciding,
+    now,
     revision_of,
     serving,
     share_of,
@@ -60,8 +65,11 @@ def test_a_first_version_that_crashes_stays_initializing_and_any_change_replaces
 def test_a_first_version_that_serves_already_is_not_replaced_without_a_canary() -> None:
     world = World()
     world.release("v1")
-    world.wait(10)
-    world.spec["replicas"] = 6
+    world.wait(5)
+    world.pods[revision_of(world, "v1")][0].broken = True
+    world.wait(30)
+    assert world.is_("Initializing", "v1")
+    assert world.ready(revision_of(world, "v1")) == 3
     world.release("v2")
     world.until("Healthy", "v2")
     assert "Promoted" in world.events()
@@ -152,6 +160,18 @@ def test_by_replicas_the_service_selects_all_only_once_the_pods_of_other_version
         assert world.selected() == revision_of(world, "v2")
         world.wait(5)
     assert first not in world.pods
+
+
+def test_no_version_starts_while_another_one_that_left_is_still_reached() -> None:
+    world = serving()
+    world.release("v2")
+    situation = now(world)
+    left = Workload("0" * 10, "v0", wanted=4, ready=4)
+    root = Root(situation.stable.revision, {situation.stable.revision: 4, left.revision: 4})
+    workloads = {**situation.seen.workloads, left.revision: left}
+    decision = decide(replace(situation, seen=replace(situation.seen, workloads=workloads, root=root)))
+    assert decision.state.canary is None
+    assert "waiting until nothing reaches v0" in decision.state.message
 
 
 @both

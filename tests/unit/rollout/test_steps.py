@@ -72,6 +72,19 @@ def test_without_metrics_it_holds_and_the_clock_stands_still(gateway: bool) -> N
     world.until("Healthy", "v2")
 
 
+def test_a_gap_in_the_metrics_does_not_count_however_short_it_is() -> None:
+    world = canary()
+    world.wait(15)
+    measured = (world.status or {})["canary"]["measuredSeconds"]
+    world.measured.up = False
+    world.wait(10)
+    world.measured.up = True
+    world.settle()
+    assert (world.status or {})["canary"]["measuredSeconds"] == measured
+    world.wait(5)
+    assert (world.status or {})["canary"]["measuredSeconds"] == measured + 5
+
+
 def test_a_step_needs_its_checks_to_pass_however_long_it_takes() -> None:
     world = canary(gateway=True)
     world.measured.traffic = False

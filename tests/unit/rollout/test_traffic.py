@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.rollout.seen import Metrics, Root, Route, Seen, Target, Workload
-from pilotage_operator.domain.rollout.state import Canary, Stable, State
+from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Stable, State
 from pilotage_operator.domain.rollout.traffic import (
     Desired,
     canary_pods,
@@ -183,6 +184,30 @@ def test_whether_the_share_bears_out_the_weight(
 )
 def test_whether_requests_may_reach_a_revision(what: Seen, reached: bool) -> None:
     assert in_traffic("r2", what) is reached
+
+
+@pytest.mark.parametrize(
+    ("weight", "target", "failed", "paused", "pods"),
+    [
+        pytest.param(10, "r2", False, None, 1, id="those of its weight"),
+        pytest.param(0, "r2", False, None, 1, id="those of its first step"),
+        pytest.param(0, "r1", False, None, 3, id="it is withdrawn: as many as it has"),
+        pytest.param(0, "r2", True, None, 3, id="it has failed: as many as it has"),
+        pytest.param(10, "r2", False, Reason.STATUS_LOST, 3, id="the status was lost: as they were found"),
+        pytest.param(50, "r2", False, Reason.PAUSED_BY_PERSON, 4, id="it is paused: those of its weight"),
+    ],
+)
+def test_the_pods_that_a_canary_is_to_have(
+    weight: int, target: str, failed: bool, paused: Reason | None, pods: int
+) -> None:
+    canary = Canary("r2", "v2", 1, 0.0, weight=weight)
+    given = State(
+        Phase.PROGRESSING,
+        stable=Stable("r1", "v1", 0.0),
+        failed=Failure("r2", "v2", 1, Reason.ABORTED, "", 0.0) if failed else None,
+        paused=Pause(paused, "", 0.0) if paused else None,
+    )
+    assert canary_pods(spec(), given, canary, replace(seen(canary=3), target=Target(target, target))) == pods
 
 
 def test_pods_of_a_canary_are_not_taken_away_before_its_weight_is() -> None:
