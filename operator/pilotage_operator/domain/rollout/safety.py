@@ -79,11 +79,11 @@ def check_failed(s: Situation) -> Decision | None:
         return None
     for finding in s.seen.metrics.findings:
         if finding.verdict == "fail":
-            action = on_fail(s, finding)
+            action, said = on_fail(s, finding), f"{finding.name}: {finding.message}"
             if action == "rollback":
-                return fail(s, Reason.CHECK_FAILED, f"{s.canary.version} rolled back: {finding.message}")
+                return fail(s, Reason.CHECK_FAILED, f"{s.canary.version} rolled back: {said}")
             if action == "pause" and s.state.paused is None:
-                return pause(s, Reason.CHECK_FAILED, finding.message)
+                return pause(s, Reason.CHECK_FAILED, said)
     return None
 
 

@@ -28,7 +28,8 @@ def spec_unusable(s: Situation) -> Decision | None:
         return s.now_is(first, target.reason, target.message, *told, again=again)
     hands_off = target.reason is Reason.NAME_TAKEN  # nothing can be changed now, so that nothing is said to have been
     if s.state.canary is not None and not hands_off:
-        return withdraw(s, phase, target.reason, target.message, *told, paused=None)
+        gone = (_gives_way(s),) if told and s.canary.version != target.version else ()
+        return withdraw(s, phase, target.reason, target.message, *told, *gone, paused=None)
     return s.now_is(phase, target.reason, target.message, *told, again=again)
 
 
@@ -116,12 +117,13 @@ def superseded(s: Situation) -> Decision | None:
     canary, target = s.state.canary, s.seen.target
     if canary is None or canary.revision == target.revision or s.status_lost:
         return None
-    told = Happening("Superseded", f"{target.version} is asked for: {canary.version} is withdrawn")
-    first = s.state.reason is not Reason.SUPERSEDED
+    told = () if s.state.reason is Reason.SUPERSEDED else (_gives_way(s),)
     message = f"{canary.version} gives way to {target.version}"
-    return withdraw(
-        s, Phase.PROGRESSING, Reason.SUPERSEDED, message, *((told,) if first else ()), paused=None, failed=None
-    )
+    return withdraw(s, Phase.PROGRESSING, Reason.SUPERSEDED, message, *told, paused=None, failed=None)
+
+
+def _gives_way(s: Situation) -> Happening:
+    return Happening("Superseded", f"{s.seen.target.version} is asked for: {s.canary.version} is withdrawn")
 
 
 def held_without_canary(s: Situation) -> Decision | None:
