@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 from kubernetes import client, config
+
 from pilotage_operator.api import names
 
 ROOT: Final = Path(__file__).parents[3]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from pilotage_operator.api.conditions import Condition, ConditionType
 from pilotage_operator.api.deploymentstatus import (
     CanaryRevision,
@@ -14,7 +15,6 @@ from pilotage_operator.api.deploymentstatus import (
     StableRevision,
 )
 from pilotage_operator.api.modelversion import GateCheck, ModelVersionStatus, VersionPhase
-
 from tests.component.api.cluster import ApiServer, manifest
 from tests.unit.api.specs import DIGEST, deployment, version
 

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pilotage.bundle.build import Bundle
 
+from pilotage.bundle.build import Bundle
 from tests.component.bundle.registry import RunningRegistry, running_registry
 from tests.unit.bundle.bundles import make_bundle
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.digest import write_manifest
 from pilotage.bundle.format import MODEL
-
 from tests.component.bundle.registry import PASSWORD, USERNAME, RunningRegistry
 from tests.unit.bundle.bundles import adding_graph
 

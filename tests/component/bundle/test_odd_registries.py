@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.digest import digest_of
 from pilotage.bundle.errors import BundleError, Unavailable

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.digest import digest_of
 from pilotage.bundle.errors import BundleError, Unavailable
@@ -13,7 +14,6 @@ from pilotage.bundle.format import FILES, MANIFEST
 from pilotage.bundle.manifest import MANIFEST_TYPE, parse_manifest
 from pilotage.bundle.oci import Credentials
 from pilotage.bundle.push import push
-
 from tests.component.bundle.registry import PASSWORD, USERNAME, RunningRegistry
 
 NEVER_PUSHED = "sha256:" + "0" * 64

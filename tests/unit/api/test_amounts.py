@@ -1,6 +1,7 @@
 """Durations and amounts of memory: what is read, and as how much."""
 
 import pytest
+
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.api.quantities import to_bytes
 

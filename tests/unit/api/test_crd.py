@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
+
 from pilotage_operator.api import crd
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec
-from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[3]
 DEFINITIONS = (crd.model_version(), crd.model_deployment())

@@ -1,12 +1,12 @@
 """The models say of a spec what the API server says of it, and fill in what the platform chose."""
 
 import pytest
+from pydantic import ValidationError
+
 from pilotage_operator.api.modeldeployment import Defaults, ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec
 from pilotage_operator.api.rollout import BUILTIN_ROLLOUT
 from pilotage_operator.api.schema import Schema, sentence
-from pydantic import ValidationError
-
 from tests.unit.api.specs import ACCEPTED, REFUSED, Case, deployment, steps, version
 
 MODELS: dict[str, type[Schema]] = {"ModelVersion": ModelVersionSpec, "ModelDeployment": ModelDeploymentSpec}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from pilotage_operator.api.conditions import Condition, set_condition
 from pilotage_operator.api.deploymentstatus import (
     CanaryRevision,

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-import pilotage
-from pilotage.bundle.build import Bundle
 from sklearn.datasets import load_breast_cancer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+import pilotage
+from pilotage.bundle.build import Bundle
 
 COLUMNS = 5
 TRAIN = 300

@@ -2,8 +2,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pilotage.bundle.build import Bundle
 
+from pilotage.bundle.build import Bundle
 from tests.unit.bundle.bundles import make_bundle
 
 

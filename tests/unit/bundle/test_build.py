@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pilotage
 import pytest
-from pilotage.bundle.build import Bundle
-from pilotage.bundle.convert import run
-from pilotage.bundle.errors import BundleError
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -18,6 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+import pilotage
+from pilotage.bundle.build import Bundle
+from pilotage.bundle.convert import run
+from pilotage.bundle.errors import BundleError
 from tests.unit.bundle.bundles import TRAIN, rows
 
 

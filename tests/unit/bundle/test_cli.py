@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pilotage.bundle.build import Bundle
 from pilotage.cli import main
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.digest import digest_of, manifest_of, verify
 from pilotage.bundle.errors import BundleError

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import load, parse

@@ -6,11 +6,11 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import MODEL, load
 from pilotage.checks.graph import check_graph
 from pilotage.runtime.session import Session
-
 from tests.unit.bundle.bundles import adding_graph
 
 

@@ -3,12 +3,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.digest import write_manifest
 from pilotage.bundle.format import DOCUMENT, GOLDEN, MANIFEST, MODEL
 from pilotage.checks.probe import probe
 from pilotage.checks.report import Finding, Report
-
 from tests.unit.bundle.bundles import adding_graph
 
 

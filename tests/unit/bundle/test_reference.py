@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pilotage.bundle.format import Tensor
 from pilotage.bundle.reference import reference
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from pilotage.bundle.errors import BundleError
 from pilotage.cli.release import point_at, release
 

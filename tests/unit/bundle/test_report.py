@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pilotage.bundle.format import BundleDocument, Contract, Tensor
 from pilotage.checks.report import MAX_BYTES, PATH_VARIABLE, Finding, Report, render, write
 
