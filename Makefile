@@ -4,6 +4,8 @@ BIN := .venv/bin
 CLUSTER := $(PYTHON) -m tests.cluster
 GATEWAY ?=
 N ?= 5
+# Tests on the cluster mostly wait: four of them share two cores.
+SIDE_BY_SIDE := -n 4 --dist worksteal
 WITH_GATEWAY := $(if $(GATEWAY),--gateway)
 
 .DEFAULT_GOAL := help
@@ -27,9 +29,11 @@ demo: setup ## three versions on a real cluster: installed, promoted, taken back
 	@$(CLUSTER) exec -- $(BIN)/python -m tests.demo $(WITH_GATEWAY)
 
 test: lint ## lint, then every test: unit, component and end to end on a cluster of its own
+	@$(BIN)/pytest -q -n 2 tests/unit
 	@$(CLUSTER) up --gateway --name test
 	@$(CLUSTER) images --name test
-	@$(CLUSTER) exec --name test -- $(BIN)/pytest -n 6 --dist worksteal tests
+	@$(CLUSTER) exec --name test -- $(BIN)/pytest -q -n 3 tests/component
+	@$(CLUSTER) exec --name test -- $(BIN)/pytest -q $(SIDE_BY_SIDE) tests/e2e
 
 lint: setup ## ruff, mypy, import-linter, and crds/ as generated
 	@$(BIN)/ruff check .
@@ -39,12 +43,12 @@ lint: setup ## ruff, mypy, import-linter, and crds/ as generated
 	@$(BIN)/python -m pilotage_operator.api.crd --check crds/ charts/pilotage/files/
 
 unit: setup ## only the unit tests: seconds, no cluster
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -q -n 2 tests/unit
 
 e2e: setup ## only the tests on the cluster (ARGS: more words for pytest)
 	@$(CLUSTER) up --gateway --name test
 	@$(CLUSTER) images --name test
-	@$(CLUSTER) exec --name test -- $(BIN)/pytest -n 6 --dist worksteal tests/e2e $(ARGS)
+	@$(CLUSTER) exec --name test -- $(BIN)/pytest -q $(SIDE_BY_SIDE) tests/e2e $(ARGS)
 
 soak: ## the tests on the cluster N times in a row
 	@for i in $$(seq $(N)); do echo "round $$i of $(N)"; $(MAKE) --no-print-directory e2e || exit 1; done
