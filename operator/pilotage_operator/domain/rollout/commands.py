@@ -8,7 +8,7 @@ from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.rollout.decision import SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.seen import Command
 from pilotage_operator.domain.rollout.state import Canary, Pause, Reason, State
-from pilotage_operator.domain.rollout.traffic import baking
+from pilotage_operator.domain.rollout.traffic import baking, step_weight
 
 REMEMBERED = 20  # ids kept, beside those of annotations that are still there
 
@@ -25,8 +25,14 @@ def obey(s: Situation) -> Decision | None:
 
 
 def _too_early(s: Situation, command: Command) -> bool:
-    """A retry begins anew, so that it waits until the canary that failed is taken back."""
-    return command.action == "retry" and s.state.failed is not None and s.state.canary is not None
+    """A retry waits until the canary that failed is taken back, and the end of a bake until the bake has its weight."""
+    canary = s.state.canary
+    if canary is None:
+        return False
+    if command.action == "retry":
+        return s.state.failed is not None
+    to_come = baking(s.spec, canary) and canary.weight != step_weight(s.spec, canary)
+    return command.action == "promote" and s.state.failed is None and to_come
 
 
 def _remembered(s: Situation, command: Command) -> tuple[str, ...]:
