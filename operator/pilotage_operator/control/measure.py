@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
@@ -53,14 +53,15 @@ class Measure:
         question = None if since is None else _Question(*about, since, analysis)
         try:
             scrapes = await self._counters.scrapes(key, now)
-            instant = due(now, interval, scrape_interval(scrapes) or USUAL_SCRAPE)
+            scrape = scrape_interval(scrapes) or USUAL_SCRAPE
+            instant = due(now, interval, scrape)
             judgement = await self._judgement(key, question, spec, instant) if question else None
         except PrometheusUnavailable as error:
             return self._metrics(unreachable(str(error)), self._known(key, question), canary, None)
         sampled = availability(
             scrapes, stable=stable.revision, canary=canary.revision, instant=instant, interval=interval
         )
-        return self._metrics(sampled, judgement, canary, instant)
+        return replace(self._metrics(sampled, judgement, canary, instant), next_at=instant + interval + scrape)
 
     async def _judgement(self, key: Key, question: _Question, spec: ModelDeploymentSpec, instant: float) -> Judgement:
         judgement = self._known(key, question)

@@ -18,6 +18,7 @@ from pilotage_operator.domain.rollout.traffic import (
     step_weight,
 )
 
+LEAST_WAIT = 0.2  # seconds
 CONNECTION_SPREAD = 1.2  # connections live up to this much longer than they are meant to
 
 
@@ -47,7 +48,10 @@ def samples_first(s: Situation) -> Decision | None:
 
 
 def weight_due(s: Situation) -> Decision | None:
-    """Writes the step's weight, once the one before is in force and nobody else would get a share of it."""
+    """Writes the step's weight, once the one before is in force and nobody else would get a share of it.
+
+    Time counts at one weight alone, so that no time at a step is taken for the bake's where steps are edited away.
+    """
     canary, weight = s.canary, step_weight(s.spec, s.canary)
     if canary.weight == weight:
         return None
@@ -64,6 +68,7 @@ def weight_due(s: Situation) -> Decision | None:
         weight=weight,
         weight_since=s.now,
         measured_since=s.now if canary.measured_since is None else canary.measured_since,
+        measured_seconds=0.0,
     )
     told = Happening("WeightChanged", f"{canary.version} is to get {weight} %")
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", told, again=SOON, canary=changed)
@@ -84,7 +89,7 @@ def weight_unconfirmed(s: Situation) -> Decision | None:
         missing = share_unconfirmed(canary, s.seen.metrics, gateway, s.now)
     if not missing and not gateway and s.seen.root is not None and not s.seen.root.endpoints.get(canary.revision):
         missing = f"no endpoint of {canary.version} is behind the Service yet"
-    return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, missing, again=POLL) if missing else None
+    return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, missing, again=_next_look(s)) if missing else None
 
 
 def unmeasured(s: Situation) -> Decision | None:
@@ -171,5 +176,11 @@ def promoted(s: Situation) -> Decision | None:
 
 def measuring(s: Situation) -> Decision:
     """Nothing to do but wait for the next instant."""
-    interval = seconds(s.spec.analysis.interval)
-    return s.now_is(phase(s), Reason.MEASURING, _measuring(s, s.canary), again=min(interval, POLL))
+    return s.now_is(phase(s), Reason.MEASURING, _measuring(s, s.canary), again=_next_look(s))
+
+
+def _next_look(s: Situation) -> float:
+    """Seconds until there can be more to judge: a bad canary gets no request more than it must."""
+    if s.seen.metrics.next_at is None:
+        return min(seconds(s.spec.analysis.interval), POLL)
+    return min(max(s.seen.metrics.next_at - s.now, LEAST_WAIT), POLL)

@@ -77,6 +77,7 @@ class Metrics:
     canary_requests: int = 0
     stable_requests: int = 0
     findings: tuple[Finding, ...] = ()
+    next_at: float | None = None  # when the next instant's samples are in
 
 
 @dataclass(frozen=True)
