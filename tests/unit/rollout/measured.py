@@ -44,7 +44,7 @@ class Measured:
         interval = seconds(spec.analysis.interval)
         instant = floor(now / interval) * interval
         if canary.measured_since is None:
-            return Metrics(True, "", instant)
+            return Metrics(available=True, instant=instant)
         mine, other = self._since(canary.measured_since)
         verdict: Verdict = "unknown"
         if mine and other and mine + other >= PROVEN_AFTER:
@@ -53,4 +53,4 @@ class Measured:
         by_check = [(check.name, slow if check.error_rate is None else verdict) for check in spec.analysis.checks]
         findings = tuple(Finding(name, says, message=f"{name} is {says}") for name, says in by_check)
         share = self._since(canary.measured_since if canary.weight_since is None else canary.weight_since)
-        return Metrics(True, "", instant, *share, findings)
+        return Metrics(True, instant=instant, canary_requests=share[0], stable_requests=share[1], findings=findings)

@@ -34,6 +34,16 @@ def test_promote_in_the_bake_ends_it(gateway: bool) -> None:
     assert world.is_("Healthy", "v2")
 
 
+def test_promote_in_the_bake_waits_until_the_bake_has_its_weight() -> None:
+    world = canary(bake={"for": "10h"})
+    world.ask("promote")
+    world.settle()
+    world.ask("promote")
+    world.settle()
+    assert world.is_("Baking", "v1", 25), "the bake's pods are not ready"
+    world.until("Healthy", "v2", limit=60)
+
+
 def test_promote_in_the_bake_needs_no_metrics() -> None:
     world = baking(gateway=True)
     world.measured.up = False

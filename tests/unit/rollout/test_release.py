@@ -114,6 +114,17 @@ def test_the_old_version_keeps_its_pods_until_its_connections_are_over(gateway: 
 
 
 @both
+def test_the_time_of_a_step_is_no_time_of_the_bake(gateway: bool) -> None:
+    world = canary(gateway=gateway, steps=[{"weight": 25, "for": "2h"}], progressDeadline="3h")
+    world.wait(600)
+    world.release("v2", steps=[])
+    world.until("Baking", "v1", weight=95 if gateway else 100)
+    world.wait(30)
+    assert world.is_("Baking"), "the bake takes 30 s after its weight is in force"
+    world.until("Healthy", "v2")
+
+
+@both
 def test_a_version_that_is_still_warm_comes_back_at_once(gateway: bool) -> None:
     world = baking(gateway=gateway)
     world.until("Healthy", "v2")

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from pilotage_operator.api.deploymentstatus import ModelDeploymentStatus
+from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.rollout.decision import Decision, Situation
+from pilotage_operator.domain.rollout.memory import recall
 from pilotage_operator.domain.rollout.projection import Plan
 from tests.unit.rollout.world import NAME, World
 
@@ -84,8 +87,18 @@ class Watched(World):
             assert told & {"Promoted", "StatusLost"}, f"stable changed without a promotion: {now}"
         if "Promoted" in told:
             assert before["canary"]["revision"] == stable["revision"]
-            assert before["canary"]["step"] > before["canary"]["steps"], "promoted before the bake"
+            self._baked(ModelDeploymentStatus.parse(before))
         self.trusted = stable.get("revision", "") if stable.get("since") else ""
+
+    def _baked(self, before: ModelDeploymentStatus) -> None:
+        """The weight of the bake was in force for the time of the bake, unless a person said that this is enough."""
+        spec, canary, asked = self.resolved(), recall(before).canary, [entry.event for entry in before.history]
+        assert canary
+        assert canary.weight == 100 - (spec.rollout.bake.holdback if self.gateway else 0)
+        begun = max((i for i, event in enumerate(asked) if event in ("Started", "StatusLost")), default=0)
+        if "Promote" not in asked[begun:]:
+            assert canary.weight_since is not None
+            assert self.now - canary.weight_since >= seconds(spec.rollout.bake.for_), f"not baked: {self.status}"
 
     def _canary(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:
         was, is_ = before.get("canary") or {}, now.get("canary") or {}
