@@ -31,7 +31,7 @@ async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Chi
         await _keep(kube, body, children.bodies.get((body["kind"], body["metadata"]["name"])))
     for revision in plan.gone:
         child = names.child_name(name, revision)
-        for kind in (DEPLOYMENT, SERVICE):
+        for kind in (SERVICE, DEPLOYMENT):  # by its pods a revision is known, so that they go last
             live = children.bodies.get((kind.kind, child))
             if live is not None:
                 await kube.delete(kind, namespace, child, uid=live["metadata"]["uid"])
