@@ -19,7 +19,7 @@ COLOURS = {"v1": "#7a9cc6", "v2": "#3f7d58", "v3": "#c0503f"}
 
 def draw(record: Record, into: Path) -> None:
     """Two panels under one time: who answered, and what failed."""
-    moments = record.moments
+    moments = [m for before, m in pairwise([*record.moments[:1], *record.moments]) if m.tally.sent > before.tally.sent]
     times = np.array([m.at for m in moments[1:]])
     steps = [after.tally.since(before.tally) for before, after in pairwise(moments)]
     answered = np.array([max(1, step.answered) for step in steps])
