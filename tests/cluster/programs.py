@@ -42,8 +42,9 @@ GATEWAY = "github.com/envoyproxy/gateway"
 TAGS = "remove_all_sd,enable_kubernetes_sd"
 """Prometheus: of its service discoveries only the one that is used."""
 
-DEBIAN_PACKAGES = ("containerd", "runc", "containernetworking-plugins")
-"""Unpacked, not installed: installing would start services here, and would push out Docker's own containerd."""
+DEBIAN_PACKAGES = ("containerd", "runc", "containernetworking-plugins", "docker-registry")
+"""Unpacked, not installed: installing would start services here, and would push out Docker's own containerd. The last
+is for component tests that spoil a registry's storage; the cluster's own registry is an image."""
 
 HOST_COMMANDS = {
     "buildah": "buildah",
@@ -77,7 +78,7 @@ def gateway_program() -> Artefact:
 
 
 def debian_programs() -> Artefact:
-    """containerd, runc and the CNI plugins, in `usr/` as the packages have them."""
+    """containerd, runc, the CNI plugins and a registry, in `usr/` as the packages have them."""
     return Artefact(
         name="debian",
         why=f"{', '.join(DEBIAN_PACKAGES)} from this machine's Debian mirror",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.cluster import programs
+
 USERNAME, PASSWORD = "example", "example-password"
 # bcrypt of PASSWORD, the one form that the registry reads.
 _HTPASSWD = f"{USERNAME}:$2b$04$mr5coViRay.Ik3Ehtk2AmOSDNMTEI7eB2Cy3Nn0kQnyS4IlUDMwJe\n"
@@ -38,8 +40,9 @@ class RunningRegistry:
 @contextmanager
 def running_registry(folder: Path, *, password: bool = False) -> Iterator[RunningRegistry]:
     """Start a registry that keeps its blobs in `folder`, on a port of the kernel's choice; stopped at the end."""
-    binary = shutil.which("docker-registry")
-    assert binary, "docker-registry is not installed; install the Debian package docker-registry"
+    unpacked = programs.debian_programs().path / "usr/bin/docker-registry"
+    binary = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
+    assert binary, "there is no docker-registry; `make cluster` brings one, and so does the Debian package of that name"
     storage, config = folder / "storage", folder / "config.yml"
     text = _CONFIG.format(storage=storage)
     if password:
