@@ -69,13 +69,7 @@ class ErrorRate:
             (n_s, e_s), (n_c, e_c) = self.recent
             figure = f"{percent(e_c / n_c)} (stable {percent(e_s / n_s)})"
             seen = f"{percent(e_c / n_c)} of the canary's answers are server errors, {percent(e_s / n_s)} of stable's"
-        said = {
-            "fail": f"{seen}: beyond {limit}, and beyond chance",
-            "pass": f"{seen}: within {limit}",
-            "unknown": f"{seen}; limit {limit}; {self.evidence.missing(needed)}",
-        }
-        eta = self.evidence.eta(needed) if verdict == "unknown" else ""
-        return Finding(self.name, verdict, figure, limit, str(self.evidence), said[verdict], eta)
+        return self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
 
 
 def percent(share: float) -> str:

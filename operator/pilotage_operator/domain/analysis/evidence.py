@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf, log
 
 from pilotage_operator.domain.analysis.counts import Interval
-from pilotage_operator.domain.analysis.finding import Verdict, length
+from pilotage_operator.domain.analysis.finding import Finding, Verdict, length
 
 MIN_REQUESTS = 200  # of each side, before anything may pass
 NATS_TO_PASS = 6.0
@@ -33,6 +33,16 @@ class Evidence:
 
     def __str__(self) -> str:
         return f"{self.canary} canary, {self.stable} stable requests"
+
+    def finding(self, name: str, verdict: Verdict, seen: str, figure: str, limit: str, needed: float) -> Finding:
+        """A check's finding: `seen` is what was measured, in words; a good canary needs `needed` requests to pass."""
+        said = {
+            "fail": f"{seen}: beyond {limit}, and beyond chance",
+            "pass": f"{seen}: within {limit}",
+            "unknown": f"{seen}; limit {limit}; {self.missing(needed)}",
+        }
+        eta = self.eta(needed) if verdict == "unknown" else ""
+        return Finding(name, verdict, figure, limit, str(self), said[verdict], eta)
 
     def missing(self, needed: float) -> str:
         """What an unknown waits for, where a good canary needs about so many requests to pass."""

@@ -135,13 +135,7 @@ class Latency:
             of_stable, of_canary = (milliseconds(quantile(h, self.quantile)) for h in self.recent)
             figure = f"{of_canary} (stable {of_stable})"
             seen = f"p{100 * self.quantile:g} of the canary is about {of_canary}, of stable {of_stable}"
-        said = {
-            "fail": f"{seen}: beyond {limit}, and beyond chance",
-            "pass": f"{seen}: within {limit}",
-            "unknown": f"{seen}; limit {limit}; {self.evidence.missing(needed)}",
-        }
-        eta = self.evidence.eta(needed) if verdict == "unknown" else ""
-        return Finding(self.name, verdict, figure, limit, str(self.evidence), said[verdict], eta)
+        return self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
 
 
 def above(histogram: Histogram, edge: float) -> Counted:

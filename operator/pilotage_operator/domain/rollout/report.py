@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pilotage_operator.api.conditions import Condition, ConditionType, set_condition
@@ -19,7 +20,7 @@ from pilotage_operator.domain.rollout.decision import Decision, Situation
 from pilotage_operator.domain.rollout.memory import failed_status, instant, pause_status
 from pilotage_operator.domain.rollout.progress import judged
 from pilotage_operator.domain.rollout.state import Reason, State
-from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, step_pods, unconfirmed
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, step_pods
 
 HISTORY = 50
 WAITING = (Reason.WAITING_FOR_VERSION, Reason.STARTING_PODS, Reason.SCALING)
@@ -158,11 +159,10 @@ def _checks(s: Situation, state: State, before: ModelDeploymentStatus) -> tuple[
 
 
 def _conditions(s: Situation, state: State, generation: int, now: datetime) -> Iterable[Condition]:
-    def holds(type_: ConditionType, status: bool | None, reason: str, message: str) -> Condition:
-        word = "Unknown" if status is None else "True" if status else "False"
+    def holds(type_: ConditionType, status: bool, reason: str, message: str) -> Condition:
         return Condition(
             type=type_,
-            status=word,
+            status="True" if status else "False",
             reason=reason,
             message=message,
             last_transition_time=now,
@@ -186,8 +186,7 @@ def _conditions(s: Situation, state: State, generation: int, now: datetime) -> I
         metrics = s.seen.metrics
         reason = "Sampled" if metrics.available else "NoSamples"
         yield holds(ConditionType.METRICS_AVAILABLE, metrics.available, reason, metrics.message)
-    want = desired(s.spec, state, s.seen)
-    missing = unconfirmed(want, s.seen, by_gateway(s.spec)) if want else ""
+    missing = replace(s, state=state).unconfirmed()
     yield holds(ConditionType.WEIGHT_CONFIRMED, not missing, "InForce" if not missing else "Changing", missing)
     if not by_gateway(s.spec) and 0 < canary.weight < 100:
         pods = step_pods(s.spec, canary)
