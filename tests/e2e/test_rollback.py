@@ -7,12 +7,22 @@ from tests.e2e.world import World, eventually
 
 
 def _serves_on_without(bad: str, world: World) -> None:
-    """After a rollback: stable answers everything, and the bad one's pods are gone."""
+    """After a rollback: the bad one's pods are gone, and stable answers everything.
+
+    Nodes follow a Service by up to a second, so that until its pods end a new connection may still reach the bad one.
+    """
+    revision = world.status()["stable"]["revision"]
+    eventually(
+        "the bad version's pods are gone",
+        lambda: {p["metadata"]["labels"]["pilotage.dev/revision"] for p in world.items("pods", "pilotage.dev/revision")}
+        == {revision},
+        world.describe,
+    )
     with world.load() as load:
         eventually("answers", lambda: load.tally.answered > 200)
         tally = load.stop()
     assert (tally.lost, tally.failed(), tally.of(bad)) == (0, 0, 0), tally
-    eventually("the bad version's pods are gone", lambda: len(world.items("deploy", "pilotage.dev/revision")) == 1)
+    assert len(world.items("deploy", "pilotage.dev/revision")) == 1
 
 
 @both_modes
