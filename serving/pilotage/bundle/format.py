@@ -5,6 +5,7 @@ Nothing here imports numpy, onnx or a network library: the fetching container an
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ MANIFEST = "manifest.json"  # beside the files, not one of them
 _INTEGERS = ("UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64")
 DATATYPES = ("BOOL", *_INTEGERS, "FP16", "FP32", "FP64", "BYTES")
 MAX_DOCUMENT_BYTES = 4 << 20
+MAX_CATEGORIES = 1000
+MAX_CATEGORY_LETTERS = 200
 
 # Both stand in URLs and metric labels; the name also in names of Kubernetes objects (RFC 1035).
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?")
@@ -35,16 +38,28 @@ _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62})")
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of an input: its name, the range seen in training, and whether training had gaps in it.
+    """One column of an input: its name, the values it has, and what becomes of a request with others.
 
-    `low` and `high` (`min` and `max` in the file) are None for a column that was never present. They describe the
-    training data; a value outside of them is drift, not an error.
+    `low` and `high` (`min` and `max` in the file; None: no limit) and `missing` describe the training data, or are
+    declared. So are `categories`, the only values there are; empty: any. A value beyond them is drift and counted;
+    with `refuse` (`"onViolation": "refuse"` in the file) it is an error of the caller. `redact` keeps the values out
+    of logs.
     """
 
     name: str
     low: float | None
     high: float | None
     missing: bool
+    categories: tuple[str | float, ...] = ()
+    refuse: bool = False
+    redact: bool = False
+
+    def noticed(self) -> str | dict[str, Any]:
+        """What a caller can tell of it: the name, and the values if others are refused."""
+        if not self.refuse:
+            return self.name
+        values = {"min": self.low, "max": self.high, "missing": self.missing, "categories": list(self.categories)}
+        return {"name": self.name, **values}
 
 
 @dataclass(frozen=True)
@@ -71,10 +86,10 @@ class Contract:
     def hash(self) -> str:
         """64 hex digits that change when a caller would notice: names, datatypes, shapes, the columns' order.
 
-        Ranges and gaps of the training data are left out, or every retraining would be a new contract.
+        Ranges and gaps that are only counted are left out, or every retraining would be a new contract.
         """
         noticed = {
-            "inputs": [{**t.signature(), "features": [f.name for f in t.features]} for t in self.inputs],
+            "inputs": [{**t.signature(), "features": [f.noticed() for f in t.features]} for t in self.inputs],
             "outputs": [t.signature() for t in self.outputs],
         }
         return hashlib.sha256(json.dumps(noticed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -158,26 +173,63 @@ def _tensor(raw: object, where: str) -> Tensor:
     datatype = _text(tensor.get("datatype"), f"{where}.datatype")
     if datatype not in DATATYPES:
         raise _wrong(f"{where}.datatype {datatype} is none of the protocol's: {', '.join(DATATYPES)}")
-    features = tensor.get("features", [])
+    features: tuple[Feature, ...] = ()
+    if tensor.get("features"):
+        features = _sequence(tensor["features"], f"{where}.features", _feature)
+        for index, feature in enumerate(features):
+            _check_fits(feature, datatype, f"{where}.features[{index}]")
     return Tensor(
         name=_text(tensor.get("name"), f"{where}.name"),
         datatype=datatype,
         shape=_sequence(tensor.get("shape"), f"{where}.shape", _dimension),
-        features=_sequence(features, f"{where}.features", _feature) if features else (),
+        features=features,
     )
 
 
 def _feature(raw: object, where: str) -> Feature:
     feature = _mapping(raw, where)
-    low, high, missing = feature.get("min"), feature.get("max"), feature.get("missing")
-    if not isinstance(missing, bool):
-        raise _wrong(f"{where}.missing must be true or false")
+    low, high, policy = feature.get("min"), feature.get("max"), feature.get("onViolation", "count")
+    categories = feature.get("categories")
+    if policy not in ("count", "refuse"):
+        raise _wrong(f'{where}.onViolation must be "count" or "refuse"')
     return Feature(
         name=_text(feature.get("name"), f"{where}.name"),
         low=None if low is None else _number(low, f"{where}.min"),
         high=None if high is None else _number(high, f"{where}.max"),
-        missing=missing,
+        missing=_flag(feature.get("missing"), f"{where}.missing"),
+        categories=() if categories is None else _categories(categories, f"{where}.categories"),
+        refuse=policy == "refuse",
+        redact=_flag(feature.get("redact", False), f"{where}.redact"),
     )
+
+
+def _categories(raw: object, where: str) -> tuple[str | float, ...]:
+    categories = _sequence(raw, where, _category)
+    if len(categories) > MAX_CATEGORIES:
+        raise _wrong(f"{where} has {len(categories)} entries, at most {MAX_CATEGORIES} are allowed; leave it out")
+    if len(set(categories)) < len(categories):
+        raise _wrong(f"{where} names an entry twice")
+    return categories
+
+
+def _category(raw: object, where: str) -> str | float:
+    if not isinstance(raw, str):
+        return _number(raw, where)
+    if len(raw) > MAX_CATEGORY_LETTERS:
+        raise _wrong(f"{where} is longer than {MAX_CATEGORY_LETTERS} letters")
+    return raw
+
+
+def _check_fits(feature: Feature, datatype: str, where: str) -> None:
+    """A text has no range, a number is no text, and some value must be left that is not refused."""
+    if any(isinstance(entry, str) != (datatype == "BYTES") for entry in feature.categories):
+        raise _wrong(f"{where}.categories must be {'texts' if datatype == 'BYTES' else 'numbers'}: it is {datatype}")
+    if not feature.refuse:
+        return
+    if datatype == "BYTES" and (feature.low is not None or feature.high is not None):
+        raise _wrong(f"{where} is {datatype} and has no min or max to refuse by; give categories")
+    if feature.low is not None and feature.high is not None and feature.low > feature.high:
+        raise _wrong(f"{where}.min is above its max: every value would be refused")
 
 
 def _dimension(raw: object, where: str) -> int:
@@ -207,7 +259,19 @@ def _text(raw: object, where: str) -> str:
 def _number(raw: object, where: str) -> float:
     if not isinstance(raw, int | float) or isinstance(raw, bool):
         raise _wrong(f"{where} must be a number")
-    return float(raw)
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _wrong(f"{where} must be a finite number")
+    return number
+
+
+def _flag(raw: object, where: str) -> bool:
+    if not isinstance(raw, bool):
+        raise _wrong(f"{where} must be true or false")
+    return raw
 
 
 def _wrong(message: str) -> BundleError:

@@ -8,7 +8,7 @@ import pytest
 
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.errors import BundleError
-from pilotage.bundle.format import load, parse
+from pilotage.bundle.format import Feature, load, parse
 
 DOCUMENT: dict[str, Any] = {
     "format": 1,
@@ -37,6 +37,15 @@ def changed(*path: str | int, to: Any) -> dict[str, Any]:
         place = place[step]
     place[path[-1]] = to
     return document
+
+
+def feature(datatype: str = "FP32", **entries: Any) -> dict[str, Any]:
+    document = changed("contract", "inputs", 0, "datatype", to=datatype)
+    document["contract"]["inputs"][0]["features"][0].update(entries)
+    return document
+
+
+FEATURE = "contract.inputs[0].features[0]"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +78,28 @@ def changed(*path: str | int, to: Any) -> dict[str, Any]:
             id="missing as a text",
         ),
         pytest.param(changed("metrics", "auc", to="0.9"), "metrics.auc must be a number", id="a metric as a text"),
+        pytest.param(changed("metrics", "auc", to=10**400), "metrics.auc must be a finite number", id="a huge metric"),
+        pytest.param(feature(max=float("inf")), f"{FEATURE}.max must be a finite number", id="an infinite limit"),
+        pytest.param(
+            feature(onViolation="warn"), f'{FEATURE}.onViolation must be "count" or "refuse"', id="an unknown policy"
+        ),
+        pytest.param(feature(redact=1), f"{FEATURE}.redact must be true or false", id="redact as a number"),
+        pytest.param(feature(categories=[]), f"{FEATURE}.categories must be a list with", id="no categories"),
+        pytest.param(feature(categories=["a"]), f"{FEATURE}.categories must be numbers", id="texts for numbers"),
+        pytest.param(feature(categories=[1, 1.0]), f"{FEATURE}.categories names an entry twice", id="a category twice"),
+        pytest.param(feature(categories=[True]), f"{FEATURE}.categories[0] must be a number", id="true as a category"),
+        pytest.param(
+            feature(categories=list(range(1001))), f"{FEATURE}.categories has 1001 entries, at most 1000", id="too many"
+        ),
+        pytest.param(
+            feature(categories=["a" * 201]), f"{FEATURE}.categories[0] is longer than 200", id="a category as a novel"
+        ),
+        pytest.param(
+            feature(onViolation="refuse", min=3, max=2), f"{FEATURE}.min is above its max", id="nothing is allowed"
+        ),
+        pytest.param(
+            feature(datatype="BYTES", onViolation="refuse"), f"{FEATURE} is BYTES and has no min", id="a text's range"
+        ),
     ],
 )
 def test_a_wrong_document_is_refused_naming_the_place(document: Any, sentence: str) -> None:
@@ -87,10 +118,30 @@ def test_a_wrong_document_is_refused_naming_the_place(document: Any, sentence: s
         pytest.param(changed("contract", "inputs", 0, "features", 0, "name", to="sex"), True, id="another column"),
         pytest.param(changed("contract", "inputs", 0, "shape", to=[-1, 2]), True, id="another shape"),
         pytest.param(changed("contract", "outputs", 0, "datatype", to="BYTES"), True, id="another datatype"),
+        pytest.param(feature(categories=[1, 2]), False, id="categories that are counted"),
+        pytest.param(feature(redact=True), False, id="values kept out of logs"),
+        pytest.param(feature(onViolation="count"), False, id="the usual policy, said aloud"),
+        pytest.param(feature(onViolation="refuse"), True, id="a value beyond the range is refused from now on"),
     ],
 )
 def test_the_contracts_hash_changes_when_a_caller_would_notice(document: Any, noticed: bool) -> None:
     assert (parse(document).contract.hash() != parse(DOCUMENT).contract.hash()) is noticed
+
+
+def test_what_is_refused_belongs_to_the_contract_that_a_caller_notices() -> None:
+    strict = parse(feature(onViolation="refuse")).contract
+    assert strict.hash() != parse(feature(onViolation="refuse", max=100)).contract.hash()
+    assert strict.hash() == parse(feature(onViolation="refuse", redact=True)).contract.hash()
+
+
+def test_a_feature_says_its_categories_its_policy_and_its_secrecy() -> None:
+    raw = feature("BYTES", min=None, max=None, categories=["a", "b"], onViolation="refuse", redact=True)
+    assert parse(raw).contract.inputs[0].features == (Feature("age", None, None, False, ("a", "b"), True, True),)
+
+
+def test_a_contract_without_policies_has_the_hash_that_it_always_had() -> None:
+    hashed = parse(DOCUMENT).contract.hash()
+    assert hashed == "ffa9e7d40959c93d022ae1ea3aec8c4b3cac93a2091c2e76682dff123062dd9a"
 
 
 def spoil_with_link(folder: Path) -> None:
