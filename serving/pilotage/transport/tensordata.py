@@ -1,10 +1,11 @@
-"""The `data` of one V2 input, flat or nested JSON, as a flat array; and what to say when it is neither.
+"""The `data` of one V2 input, flat or nested JSON, as an array; and what to say when it does not fit.
 
-A `null` in a float tensor is a missing value (NaN).
+A `null` in a float tensor is a missing value (NaN). The arrays cannot be written to.
 """
 
 import math
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,70 +15,102 @@ import numpy as np
 from pilotage.bundle.format import Tensor
 from pilotage.runtime.session import dtype_of
 from pilotage.transport.errors import ProtocolError, shown
+from pilotage.transport.inference import Array
 
-Array = np.ndarray[Any, Any]
-
-# What an element must be, in a caller's words, by the datatype's kind.
+# By the datatype's kind: what an element must be, in a caller's words, and how JSON's reader calls that.
 _WANTED = {"FP": "a number or null", "BOOL": "true or false", "BYTES": "a text"}
+_TYPES: dict[str, frozenset[type]] = {
+    "FP": frozenset((float, int, type(None))),
+    "BOOL": frozenset((bool,)),
+    "BYTES": frozenset((str,)),
+}
+_LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
+_MAX_PACKERS = 256  # shapes remembered for one tensor; whoever sends more of them pays for each
 
-_floats = msgspec.json.Decoder(list[float | None])
-_integers = msgspec.json.Decoder(list[int])
-_booleans = msgspec.json.Decoder(list[bool])
-_texts = msgspec.json.Decoder(list[str])
 _anything = msgspec.json.Decoder()
 
 
-def array_of(data: bytes, shape: Sequence[int], tensor: Tensor, where: str) -> Array:
-    """`data` as a flat array with the elements that `shape` says. Raises ProtocolError(400, …) naming the row."""
-    values = _flat(data, shape, tensor, where)
-    wanted = math.prod(shape)
-    if len(values) != wanted:
-        raise ProtocolError(400, f"{where} has {len(values)} elements; shape {shown(list(shape))} takes {wanted}")
-    dtype = dtype_of(tensor.datatype)
-    try:
-        with np.errstate(over="ignore"):  # looked for below, with its row
-            array: Array = np.array(values, dtype=dtype)
-    except OverflowError:
-        raise _out_of_range(values, shape, tensor, where) from None
-    if dtype.kind == "f" and np.isinf(array).any():
-        raise _out_of_range(values, shape, tensor, where)
-    return array
+class DataReader:
+    """Reads the `data` of one tensor. Shapes given to it fit the contract already."""
 
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+        self._dtype = dtype_of(tensor.datatype)
+        char = self._dtype.char
+        self._code = {"l": "q", "L": "Q"}.get(char, char)  # numpy's letter to struct's, of little-endian
+        self._kind = tensor.datatype.rstrip("0123456789")
+        self._types = _TYPES.get(self._kind, frozenset((int,)))
+        self._packers: dict[tuple[int, ...], Callable[..., bytes]] = {}
 
-def _flat(data: bytes, shape: Sequence[int], tensor: Tensor, where: str) -> list[Any]:
-    """The elements in row-major order. The fast way is a flat list of the right type; all else is looked at slowly."""
-    try:
-        fast: list[Any] = _decoder(tensor.datatype).decode(data)
-        return fast
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    try:
-        values = _anything.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(400, f"{where} has data that cannot be read: {error}") from None
-    if not isinstance(values, list):
-        raise ProtocolError(400, f"{where} has data that is not a list")
-    if len(shape) > 1 and values and isinstance(values[0], list):
-        values = _unnest(values, shape, where)
-    for index, value in enumerate(values):
-        if not _allowed(value, tensor.datatype):
-            wanted = _WANTED.get(tensor.datatype.rstrip("0123456789"), "a whole number")
-            raise ProtocolError(400, f"{where}, {place(index, shape, tensor)}: {_said(value)} is not {wanted}")
-    return values
+    def quick(self, data: list[Any], shape: tuple[int, ...]) -> Array | None:
+        """An array of `data`: elements of the right types, or rows of them. None when that needs a closer look.
 
+        Through `struct`, which is faster than numpy at lists, and counts the elements and knows their ranges besides.
+        """
+        try:
+            if type(data[0]) is list:
+                data = _rows(data, shape)
+            if self._kind == "BYTES":
+                return np.array(data, self._dtype).reshape(shape)
+            pack = self._packers.get(shape) or self._packer(shape, len(data))
+            try:
+                return np.ndarray(shape, self._dtype, pack(*data))
+            except struct.error:  # of None, perhaps: to look for it beforehand would cost every other request
+                data = [math.nan if value is None else value for value in data]
+                return np.ndarray(shape, self._dtype, pack(*data))
+        except (struct.error, OverflowError, IndexError, TypeError, ValueError):
+            return None
 
-def _unnest(values: list[Any], shape: Sequence[int], where: str) -> list[Any]:
-    """Lists in lists, one level for each dimension, to one list; every level as long as `shape` says."""
-    if len(values) != shape[0]:
-        raise ProtocolError(400, f"{where} has {len(values)} rows; shape {shown(list(shape))} takes {shape[0]}")
-    for depth, size in enumerate(shape[1:], start=1):
-        for index, part in enumerate(values):
-            if not isinstance(part, list) or len(part) != size:
-                row = index // math.prod(shape[1:depth])
-                found = f"{len(part)} elements" if isinstance(part, list) else "no list"
-                raise ProtocolError(400, f"{where}, row {row}: {found} at depth {depth + 1}, the shape says {size}")
-        values = list(chain.from_iterable(values))
-    return values
+    def careful(self, data: bytes, shape: tuple[int, ...], where: str) -> Array:
+        """The JSON in `data` as an array. Raises ProtocolError(400, …) naming the row."""
+        try:
+            values = _anything.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ProtocolError(400, f"{where} has data that cannot be read: {error}") from None
+        if not isinstance(values, list):
+            raise ProtocolError(400, f"{where} has data that is not a list")
+        if len(shape) > 1 and values and isinstance(values[0], list):
+            values = _unnest(values, shape, where)
+        if not self._types.issuperset(map(type, values)):
+            values = [self._element(index, value, shape, where) for index, value in enumerate(values)]
+        wanted = math.prod(shape)
+        if len(values) != wanted:
+            raise ProtocolError(400, f"{where} has {len(values)} elements; shape {shown(list(shape))} takes {wanted}")
+        array = self.quick(values, shape)
+        if array is None:
+            raise self._out_of_range(values, shape, where)
+        return array
+
+    def _packer(self, shape: tuple[int, ...], count: int) -> Callable[..., bytes]:
+        if math.prod(shape) != count:  # before anything as large as a shape claims to be is made
+            raise ValueError("not as many elements as the shape says")
+        pack = struct.Struct(f"<{count}{self._code}").pack
+        if len(self._packers) < _MAX_PACKERS:
+            self._packers[shape] = pack
+        return pack
+
+    def _element(self, index: int, value: Any, shape: Sequence[int], where: str) -> Any:
+        if type(value) in self._types:
+            return value
+        if type(value) is float and self._kind not in _WANTED and value.is_integer() and abs(value) <= _LARGEST_EXACT:
+            return int(value)  # JSON knows one kind of number: 1.0 is 1
+        wanted = _WANTED.get(self._kind, "a whole number")
+        raise ProtocolError(400, f"{where}, {place(index, shape, self._tensor)}: {_said(value)} is not {wanted}")
+
+    def _out_of_range(self, values: list[Any], shape: Sequence[int], where: str) -> ProtocolError:
+        """The error for the first of `values` that the datatype cannot hold."""
+        index = next(i for i, value in enumerate(values) if value is not None and not self._holds(value))
+        found = shown(values[index])
+        return ProtocolError(
+            400, f"{where}, {place(index, shape, self._tensor)}: {found} is out of {self._tensor.datatype}'s range"
+        )
+
+    def _holds(self, value: float) -> bool:
+        try:
+            struct.pack(f"<{self._code}", value)
+        except (struct.error, OverflowError):
+            return False
+        return True
 
 
 def place(index: int, shape: Sequence[int], tensor: Tensor) -> str:
@@ -95,20 +128,26 @@ def place(index: int, shape: Sequence[int], tensor: Tensor) -> str:
     return f"row {row}, column {column}"
 
 
-def _decoder(datatype: str) -> msgspec.json.Decoder[Any]:
-    if datatype.startswith("FP"):
-        return _floats
-    if datatype == "BOOL":
-        return _booleans
-    return _texts if datatype == "BYTES" else _integers
+def _rows(data: list[list[Any]], shape: tuple[int, ...]) -> list[Any]:
+    """Rows of one matrix in one list; their number is held against the shape here, their lengths too."""
+    rows, width = shape
+    if rows != len(data) or any(type(row) is not list or len(row) != width for row in data):
+        raise ValueError("not the rows that the shape says")
+    return data[0] if rows == 1 else list(chain.from_iterable(data))
 
 
-def _allowed(value: object, datatype: str) -> bool:
-    if datatype == "BYTES":
-        return isinstance(value, str)
-    if isinstance(value, bool) or datatype == "BOOL":
-        return isinstance(value, bool) and datatype == "BOOL"
-    return isinstance(value, int | float | None) if datatype.startswith("FP") else isinstance(value, int)
+def _unnest(values: list[Any], shape: Sequence[int], where: str) -> list[Any]:
+    """Lists in lists, one level for each dimension, to one list; every level as long as `shape` says."""
+    if len(values) != shape[0]:
+        raise ProtocolError(400, f"{where} has {len(values)} rows; shape {shown(list(shape))} takes {shape[0]}")
+    for depth, size in enumerate(shape[1:], start=1):
+        for index, part in enumerate(values):
+            if not isinstance(part, list) or len(part) != size:
+                row = index // math.prod(shape[1:depth])
+                found = f"{len(part)} elements" if isinstance(part, list) else "no list"
+                raise ProtocolError(400, f"{where}, row {row}: {found} at depth {depth + 1}, the shape says {size}")
+        values = list(chain.from_iterable(values))
+    return values
 
 
 def _said(value: object) -> str:
@@ -116,20 +155,3 @@ def _said(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "an object" if isinstance(value, dict) else shown(value)
-
-
-def _out_of_range(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -> ProtocolError:
-    """The error for the first of `values` that `tensor`'s datatype cannot hold."""
-    index = next(i for i, value in enumerate(values) if value is not None and not _holds(value, tensor.datatype))
-    return ProtocolError(
-        400, f"{where}, {place(index, shape, tensor)}: {shown(values[index])} is out of {tensor.datatype}'s range"
-    )
-
-
-def _holds(value: float, datatype: str) -> bool:
-    dtype = dtype_of(datatype)
-    try:
-        with np.errstate(over="ignore"):
-            return bool(np.isfinite(dtype.type(value)))
-    except OverflowError:
-        return False

@@ -1,136 +1,159 @@
-"""V2 inference requests and responses as JSON: bytes to named arrays, and back.
-
-Every refusal is a ProtocolError(400, …) that names the input and, where there is one, the row.
-"""
+"""V2 inference requests and responses: bytes to named arrays and back, as JSON, in binary, or mixed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import msgspec
 import numpy as np
 
-from pilotage.bundle.format import Tensor
+from pilotage.bundle.format import Contract, Tensor
+from pilotage.transport import binary, typed
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.tensordata import array_of
+from pilotage.transport.explain import Explainer
+from pilotage.transport.inference import Array, Asked, InferRequest, Structure
+from pilotage.transport.tensordata import DataReader
 
-Array = np.ndarray[Any, Any]
-_MAX_SHOWN_NAMES = 20
-_MAX_SIZE = 2**31 - 1  # of one dimension: no body holds more, and products stay printable
+__all__ = ["Asked", "Codec", "InferRequest"]
 
+_MAX_REMEMBERED = 256  # response heads of one output, one for each shape
 
-class _Input(msgspec.Struct):
-    name: str
-    datatype: str
-    shape: list[int]
-    data: msgspec.Raw = msgspec.Raw()
+_json = msgspec.json.Encoder().encode
 
 
-class _Output(msgspec.Struct):
-    name: str
+class Codec:
+    """Reads the requests and writes the responses of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._structure = Structure(contract)
+        self._all = self._structure.outputs((), binary=False)
+        self._inputs = tuple((tensor, DataReader(tensor)) for tensor in contract.inputs)
+        self._decode = typed.decoder(contract).decode
+        readers = {tensor.name: reader for tensor, reader in self._inputs}
+        self._explainer = Explainer(contract, self._structure, readers)
+        self._writers = {tensor.name: _Writer(tensor) for tensor in contract.outputs}
+        self._starts: dict[tuple[str, str], bytes] = {}
+
+    def decode(self, body: bytes, head: int | None) -> InferRequest:
+        """The request in `body`, whose first `head` bytes are JSON with tensors behind (None: it is all JSON).
+
+        Raises ProtocolError(400, …), and nothing else, whatever the bytes. Values are not judged: infinities and the
+        contract's ranges are the door's.
+        """
+        try:
+            request = self._decode(body if head is None else body[:head])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._explainer.read(body, head)
+        inputs = self._arrays(request, body, head)
+        if inputs is None:
+            return self._explainer.read(body, head)
+        parameters = request.parameters
+        if parameters is None and request.outputs is None:
+            return InferRequest(request.id or "", inputs, self._all)
+        as_bytes = parameters is not None and parameters.binary_data_output
+        asked = [(output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ()]
+        outputs = self._structure.outputs(asked, binary=as_bytes)
+        timeout = parameters.timeout / 1e6 if parameters is not None and parameters.timeout else None
+        return InferRequest(request.id or "", inputs, outputs, timeout)
+
+    def encode(
+        self, model: str, version: str, request: InferRequest, answers: Mapping[str, Array]
+    ) -> tuple[bytes, int | None]:
+        """The response to `request`, and how many of its bytes are JSON when tensors follow in binary.
+
+        Answers are finite: JSON has no word for what is not.
+        """
+        parts = [self._starts.get((model, version)) or self._start(model, version)]
+        if request.id:
+            parts.append(b',"id":' + _json(request.id))
+        parts.append(b',"outputs":[')
+        tensors: list[bytes] = []
+        for asked in request.outputs:
+            name = asked.tensor.name
+            answer = answers[name]
+            parts.append(self._writers[name].head(answer.shape))
+            if asked.binary:
+                content = binary.write(answer, asked.tensor.datatype)
+                tensors.append(content)
+                parts.append(b'"parameters":{"binary_data_size":%d}},' % len(content))
+            else:
+                parts += (b'"data":', _json(answer.ravel().tolist()), b"},")
+        parts[-1] = parts[-1][:-1] + b"]}"
+        body = b"".join(parts)
+        return (b"".join((body, *tensors)), len(body)) if tensors else (body, None)
+
+    def _arrays(self, request: typed.Request, body: bytes, head: int | None) -> dict[str, Array] | None:
+        """The inputs, or None when a closer look is needed: this one takes what is sent most."""
+        arrays = {}
+        position = len(body) if head is None else head
+        for (tensor, reader), given in zip(self._inputs, request.inputs, strict=True):
+            parameters = given.parameters
+            if parameters is None or parameters.binary_data_size is None:
+                array = None if given.data is None else reader.quick(given.data, given.shape)
+                if array is None:
+                    return None
+            else:
+                size = parameters.binary_data_size
+                if given.data is not None or head is None or size < 0:
+                    return None
+                where = f"input {shown(tensor.name)}"
+                array = binary.read(binary.cut(body, position, size, where), given.shape, tensor, where)
+                position += size
+            arrays[tensor.name] = array
+        return arrays if position == len(body) else None
+
+    def _start(self, model: str, version: str) -> bytes:
+        """Callers choose among the names and versions that the server knows, so that these stay few."""
+        start = b'{"model_name":%b,"model_version":%b' % (_json(model), _json(version))
+        self._starts[(model, version)] = start
+        return start
 
 
-class _Request(msgspec.Struct):
-    inputs: list[_Input]
-    id: str = ""
-    outputs: list[_Output] = []
+class _Writer:
+    """What stands before the data of one output."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._start = b'{"name":%b,"datatype":%b,"shape":' % (_json(tensor.name), _json(tensor.datatype))
+        self._heads: dict[tuple[int, ...], bytes] = {}
+
+    def head(self, shape: tuple[int, ...]) -> bytes:
+        head = self._heads.get(shape)
+        if head is None:
+            head = self._start + _json(shape) + b","
+            if len(self._heads) < _MAX_REMEMBERED:
+                self._heads[shape] = head
+        return head
 
 
-_request = msgspec.json.Decoder(_Request)
+def _wants_bytes(output: typed.Output, default: bool) -> bool:
+    wanted = None if output.parameters is None else output.parameters.binary_data
+    return default if wanted is None else wanted
+
+
+@lru_cache(1)
+def _codec(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Codec:
+    return Codec(Contract(inputs, outputs))
 
 
 @dataclass(frozen=True)
-class InferRequest:
-    """What a caller asked: arrays that fit the model's inputs, and which outputs to answer with (empty: all)."""
-
+class _Named:
     id: str
     inputs: Mapping[str, Array]
     outputs: tuple[str, ...]
 
 
-def decode(body: bytes, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> InferRequest:
-    """The request in `body`, checked against the model's `inputs` and `outputs`.
-
-    Raises ProtocolError(400, …), and nothing else, whatever the bytes.
-    """
-    if not body:
-        raise _wrong("the body is empty; send a V2 inference request as JSON")
-    try:
-        request = _request.decode(body)
-    except RecursionError:
-        raise _wrong("the body is JSON nested too deep") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _wrong(f"the body is not a V2 inference request: {error}") from error
-    declared = {tensor.name: tensor for tensor in inputs}
-    arrays: dict[str, Array] = {}
-    for given in request.inputs:
-        tensor = declared.get(given.name)
-        if tensor is None:
-            raise _wrong(f"input {shown(given.name)} is unknown; the model takes {_names(inputs)}")
-        if given.name in arrays:
-            raise _wrong(f"input {shown(given.name)} is given twice")
-        arrays[given.name] = _array(given, tensor)
-    for tensor in inputs:
-        if tensor.name not in arrays:
-            raise _wrong(f"input {shown(tensor.name)} is missing; the model takes {_names(inputs)}")
-    return InferRequest(request.id, arrays, _selection(request.outputs, outputs))
+def decode(body: bytes, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> _Named:
+    """Goes once the dataplane has a codec of its own."""
+    request = _codec(tuple(inputs), tuple(outputs)).decode(body, None)
+    return _Named(request.id, request.inputs, tuple(asked.tensor.name for asked in request.outputs))
 
 
 def encode(model: str, version: str, request_id: str, tensors: Sequence[Tensor], answers: Mapping[str, Array]) -> bytes:
-    """The response as JSON, with the outputs in the order of `tensors`.
-
-    Raises ProtocolError(500, …) when an answer is not finite: JSON has no word for it, and no caller a use.
-    """
-    outputs = []
+    """Goes once the dataplane has a codec of its own."""
     for tensor in tensors:
         answer = answers[tensor.name]
         if answer.dtype.kind == "f" and not np.isfinite(answer).all():
             row = int(np.argwhere(~np.isfinite(answer))[0][0]) if answer.ndim else 0
             raise ProtocolError(500, f"the model's answer is not finite: output {shown(tensor.name)}, row {row}")
-        outputs.append(
-            {
-                "name": tensor.name,
-                "datatype": tensor.datatype,
-                "shape": answer.shape,
-                "data": answer.ravel().tolist(),
-            }
-        )
-    response: dict[str, Any] = {"model_name": model, "model_version": version}
-    if request_id:
-        response["id"] = request_id
-    response["outputs"] = outputs
-    return msgspec.json.encode(response)
-
-
-def _array(given: _Input, tensor: Tensor) -> Array:
-    where = f"input {shown(given.name)}"
-    if given.datatype != tensor.datatype:
-        raise _wrong(f"{where} has datatype {shown(given.datatype)}; the model takes {tensor.datatype}")
-    if len(given.shape) != len(tensor.shape) or any(
-        not 1 <= size <= _MAX_SIZE or wanted not in (-1, size)
-        for size, wanted in zip(given.shape, tensor.shape, strict=True)
-    ):
-        raise _wrong(
-            f"{where} has shape {shown(given.shape)}; the model takes {list(tensor.shape)}, -1 for any size from 1"
-        )
-    if not given.data:
-        raise _wrong(f"{where} has no data; this server takes tensors as JSON in 'data'")
-    flat = array_of(bytes(given.data), given.shape, tensor, where)
-    return flat.reshape(given.shape)
-
-
-def _selection(asked: list[_Output], outputs: Sequence[Tensor]) -> tuple[str, ...]:
-    known = {tensor.name for tensor in outputs}
-    for output in asked:
-        if output.name not in known:
-            raise _wrong(f"output {shown(output.name)} is unknown; the model gives {_names(outputs)}")
-    return tuple(output.name for output in asked)
-
-
-def _names(tensors: Sequence[Tensor]) -> str:
-    names = ", ".join(tensor.name for tensor in tensors[:_MAX_SHOWN_NAMES])
-    return f"{names}, …" if len(tensors) > _MAX_SHOWN_NAMES else names
-
-
-def _wrong(message: str) -> ProtocolError:
-    return ProtocolError(400, message)
+    request = InferRequest(request_id, {}, tuple(Asked(tensor) for tensor in tensors))
+    return _codec((), tuple(tensors)).encode(model, version, request, answers)[0]

@@ -1,0 +1,143 @@
+"""Any request, step by step: for those that the contract's own decoder does not take, and to say what is wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pilotage.bundle.format import Contract
+from pilotage.transport import binary
+from pilotage.transport.errors import ProtocolError, shown
+from pilotage.transport.inference import Array, InferRequest, Structure
+from pilotage.transport.tensordata import DataReader
+
+# Extensions of Triton that change where a tensor comes from or what an answer is. To ignore one would be to lie.
+_SHARED_MEMORY = ("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
+_MAX_TIMEOUT = 2**63 - 1
+
+
+class _Input(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    data: msgspec.Raw = msgspec.Raw()
+    parameters: dict[str, Any] | None = None
+
+
+class _Output(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Input]
+    id: str | None = None
+    outputs: list[_Output] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+_request = msgspec.json.Decoder(_Request)
+
+
+class Explainer:
+    """Reads requests for one contract. Raises ProtocolError(400, …) that names the input and, where it can, the row."""
+
+    def __init__(self, contract: Contract, structure: Structure, readers: Mapping[str, DataReader]) -> None:
+        self._contract = contract
+        self._structure = structure
+        self._readers = readers
+
+    def read(self, body: bytes, head: int | None) -> InferRequest:
+        """The request in `body`, of which the first `head` bytes are JSON; all of it when None."""
+        request = _parsed(body, head)
+        position = len(body) if head is None else head
+        arrays: dict[str, Array] = {}
+        for given in request.inputs:
+            tensor = self._structure.input(given.name, given.datatype, given.shape, arrays)
+            where = f"input {shown(given.name)}"
+            shape = tuple(given.shape)
+            size = _binary_size(given, head, where)
+            if size is None:
+                arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape, where)
+            else:
+                arrays[given.name] = binary.read(binary.cut(body, position, size, where), shape, tensor, where)
+                position += size
+        self._structure.complete(arrays)
+        if position != len(body):
+            raise _wrong(f"the body has {len(body) - position} bytes after its last tensor; no input says them its own")
+        parameters = request.parameters or {}
+        as_bytes = _flag(parameters, "binary_data_output", "the request")
+        asked = [(output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ()]
+        return InferRequest(
+            request.id or "",
+            {tensor.name: arrays[tensor.name] for tensor in self._contract.inputs},
+            self._structure.outputs(asked, binary=as_bytes),
+            _timeout(parameters),
+        )
+
+
+def _parsed(body: bytes, head: int | None) -> _Request:
+    if head is not None and not 0 < head <= len(body):
+        raise _wrong(f"Inference-Header-Content-Length says {shown(head)} bytes of JSON; the body has {len(body)}")
+    if not body:
+        raise _wrong("the body is empty; send a V2 inference request as JSON")
+    try:
+        return _request.decode(body[:head])
+    except RecursionError:
+        raise _wrong("the body is JSON nested too deep") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _wrong(f"the body is not a V2 inference request: {error}") from error
+
+
+def _binary_size(given: _Input, head: int | None, where: str) -> int | None:
+    """How many bytes of the body are this input's; None when its data is JSON."""
+    parameters = given.parameters or {}
+    if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
+        raise _wrong(f"{where} has parameter {unknown[0]}; this server shares no memory, send the data itself")
+    size = parameters.get("binary_data_size")
+    if size is None:
+        if not given.data:
+            raise _wrong(f"{where} has no data; send 'data', or bytes after the JSON and binary_data_size")
+        return None
+    if given.data:
+        raise _wrong(f"{where} has both data and binary_data_size; send one of them")
+    if type(size) is not int or size < 0:
+        raise _wrong(f"{where} has binary_data_size {_said(size)}; it is a number of bytes")
+    if head is None:
+        raise _wrong(f"{where} has binary_data_size; send the header Inference-Header-Content-Length with it")
+    return size
+
+
+def _wants_bytes(output: _Output, default: bool) -> bool:
+    parameters = output.parameters or {}
+    where = f"output {shown(output.name)}"
+    if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
+        raise _wrong(f"{where} has parameter {unknown[0]}; this server shares no memory, the answer has the data")
+    if parameters.get("classification"):
+        raise _wrong(f"{where} has parameter classification, which this server does not have; sort the answer yourself")
+    return _flag(parameters, "binary_data", where, default)
+
+
+def _flag(parameters: Mapping[str, Any], name: str, where: str, default: bool = False) -> bool:
+    value = parameters.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise _wrong(f"{where} has {name} {_said(value)}; it is true or false")
+    return value
+
+
+def _timeout(parameters: Mapping[str, Any]) -> float | None:
+    """Seconds; 0 is none, as in Triton."""
+    value = parameters.get("timeout") or 0
+    if type(value) is not int or not 0 <= value <= _MAX_TIMEOUT:
+        raise _wrong(f"the request has timeout {_said(value)}; it is a whole number of microseconds")
+    return value / 1e6 or None
+
+
+def _said(value: object) -> str:
+    return "that is a list or an object" if isinstance(value, list | dict) else shown(value)
+
+
+def _wrong(message: str) -> ProtocolError:
+    return ProtocolError(400, message)
