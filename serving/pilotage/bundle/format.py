@@ -5,14 +5,13 @@ Nothing here imports numpy, onnx or a network library: the fetching container an
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pilotage.bundle.errors import BundleError
+from pilotage.bundle.structure import mapping, number, text, wrong
 
 T = TypeVar("T")
 
@@ -114,36 +113,36 @@ def load(directory: Path) -> BundleDocument:
     check_files(directory)
     path = directory / DOCUMENT
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
-        raise _wrong(f"{DOCUMENT} is larger than {MAX_DOCUMENT_BYTES} bytes; build the bundle again")
+        raise wrong(f"{DOCUMENT} is larger than {MAX_DOCUMENT_BYTES} bytes; build the bundle again")
     try:
         raw = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise _wrong(f"{DOCUMENT} is not JSON ({error}); build the bundle again") from error
+        raise wrong(f"{DOCUMENT} is not JSON ({error}); build the bundle again") from error
     return parse(raw)
 
 
 def check_files(directory: Path) -> None:
     """Refuse any folder that is not exactly the four regular files, with or without `manifest.json` beside them."""
     if not directory.is_dir():
-        raise _wrong(f"{directory} is not a folder; give the folder that pilotage.bundle(...) wrote")
+        raise wrong(f"{directory} is not a folder; give the folder that pilotage.bundle(...) wrote")
     entries = {entry.name: entry for entry in directory.iterdir()}
     for name in FILES:
         if name not in entries:
-            raise _wrong(f"{name} is missing in {directory}; a bundle is {', '.join(FILES)}")
+            raise wrong(f"{name} is missing in {directory}; a bundle is {', '.join(FILES)}")
     for name, entry in sorted(entries.items()):
         if name not in FILES and name != MANIFEST:
-            raise _wrong(f"{name} does not belong into a bundle; remove it from {directory}")
+            raise wrong(f"{name} does not belong into a bundle; remove it from {directory}")
         if entry.is_symlink() or not entry.is_file():
-            raise _wrong(f"{name} is a link or a folder; a bundle has regular files only")
+            raise wrong(f"{name} is a link or a folder; a bundle has regular files only")
 
 
 def parse(raw: object) -> BundleDocument:
     """The document from decoded JSON. Raises BundleError("structure", …) naming the place that is wrong."""
-    document = _mapping(raw, DOCUMENT)
+    document = mapping(raw, DOCUMENT)
     if document.get("format") != FORMAT:
-        raise _wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
-    contract = _mapping(document.get("contract"), "contract")
-    name, version = _text(document.get("name"), "name"), _text(document.get("version"), "version")
+        raise wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
+    contract = mapping(document.get("contract"), "contract")
+    name, version = _name(document.get("name"), "name"), _name(document.get("version"), "version")
     check_identity(name, version)
     return BundleDocument(
         name=name,
@@ -152,10 +151,10 @@ def parse(raw: object) -> BundleDocument:
             inputs=_sequence(contract.get("inputs"), "contract.inputs", _tensor),
             outputs=_sequence(contract.get("outputs"), "contract.outputs", _tensor),
         ),
-        provenance=_mapping(document.get("provenance", {}), "provenance"),
+        provenance=mapping(document.get("provenance", {}), "provenance"),
         metrics={
-            name: _number(value, f"metrics.{name}")
-            for name, value in _mapping(document.get("metrics", {}), "metrics").items()
+            name: number(value, f"metrics.{name}")
+            for name, value in mapping(document.get("metrics", {}), "metrics").items()
         },
     )
 
@@ -163,23 +162,25 @@ def parse(raw: object) -> BundleDocument:
 def check_identity(name: str, version: str) -> None:
     """Raise BundleError("structure", …) unless both can stand in a URL, a label and (the name) a resource's name."""
     if not _NAME.fullmatch(name):
-        raise _wrong(f"name {name!r} must be at most 52 of a-z, 0-9 and -, beginning with a letter; choose another")
+        raise wrong(f"name {name!r} must be at most 52 of a-z, 0-9 and -, beginning with a letter; choose another")
     if not _VERSION.fullmatch(version):
-        raise _wrong(f"version {version!r} must be at most 63 of letters, digits, '.', '_' and '-'; choose another")
+        raise wrong(f"version {version!r} must be at most 63 of letters, digits, '.', '_' and '-'; choose another")
 
 
 def _tensor(raw: object, where: str) -> Tensor:
-    tensor = _mapping(raw, where)
-    datatype = _text(tensor.get("datatype"), f"{where}.datatype")
+    tensor = mapping(raw, where)
+    datatype = _name(tensor.get("datatype"), f"{where}.datatype")
     if datatype not in DATATYPES:
-        raise _wrong(f"{where}.datatype {datatype} is none of the protocol's: {', '.join(DATATYPES)}")
+        raise wrong(f"{where}.datatype {datatype} is none of the protocol's: {', '.join(DATATYPES)}")
     features: tuple[Feature, ...] = ()
     if tensor.get("features"):
         features = _sequence(tensor["features"], f"{where}.features", _feature)
+        if len({feature.name for feature in features}) < len(features):
+            raise wrong(f"{where}.features names a feature twice")
         for index, feature in enumerate(features):
             _check_fits(feature, datatype, f"{where}.features[{index}]")
     return Tensor(
-        name=_text(tensor.get("name"), f"{where}.name"),
+        name=_name(tensor.get("name"), f"{where}.name"),
         datatype=datatype,
         shape=_sequence(tensor.get("shape"), f"{where}.shape", _dimension),
         features=features,
@@ -187,15 +188,15 @@ def _tensor(raw: object, where: str) -> Tensor:
 
 
 def _feature(raw: object, where: str) -> Feature:
-    feature = _mapping(raw, where)
+    feature = mapping(raw, where)
     low, high, policy = feature.get("min"), feature.get("max"), feature.get("onViolation", "count")
     categories = feature.get("categories")
     if policy not in ("count", "refuse"):
-        raise _wrong(f'{where}.onViolation must be "count" or "refuse"')
+        raise wrong(f'{where}.onViolation must be "count" or "refuse"')
     return Feature(
-        name=_text(feature.get("name"), f"{where}.name"),
-        low=None if low is None else _number(low, f"{where}.min"),
-        high=None if high is None else _number(high, f"{where}.max"),
+        name=_name(feature.get("name"), f"{where}.name"),
+        low=None if low is None else number(low, f"{where}.min"),
+        high=None if high is None else number(high, f"{where}.max"),
         missing=_flag(feature.get("missing"), f"{where}.missing"),
         categories=() if categories is None else _categories(categories, f"{where}.categories"),
         refuse=policy == "refuse",
@@ -206,73 +207,57 @@ def _feature(raw: object, where: str) -> Feature:
 def _categories(raw: object, where: str) -> tuple[str | float, ...]:
     categories = _sequence(raw, where, _category)
     if len(categories) > MAX_CATEGORIES:
-        raise _wrong(f"{where} has {len(categories)} entries, at most {MAX_CATEGORIES} are allowed; leave it out")
+        raise wrong(f"{where} has {len(categories)} entries, at most {MAX_CATEGORIES} are allowed; leave it out")
     if len(set(categories)) < len(categories):
-        raise _wrong(f"{where} names an entry twice")
+        raise wrong(f"{where} names an entry twice")
     return categories
 
 
 def _category(raw: object, where: str) -> str | float:
     if not isinstance(raw, str):
-        return _number(raw, where)
-    if len(raw) > MAX_CATEGORY_LETTERS:
-        raise _wrong(f"{where} is longer than {MAX_CATEGORY_LETTERS} letters")
+        return number(raw, where)
+    if len(raw) > MAX_CATEGORY_LETTERS or not _is_unicode(raw):
+        raise wrong(f"{where} must be a text of at most {MAX_CATEGORY_LETTERS} letters")
     return raw
 
 
 def _check_fits(feature: Feature, datatype: str, where: str) -> None:
     """A text has no range, a number is no text, and some value must be left that is not refused."""
     if any(isinstance(entry, str) != (datatype == "BYTES") for entry in feature.categories):
-        raise _wrong(f"{where}.categories must be {'texts' if datatype == 'BYTES' else 'numbers'}: it is {datatype}")
+        raise wrong(f"{where}.categories must be {'texts' if datatype == 'BYTES' else 'numbers'}: it is {datatype}")
     if not feature.refuse:
         return
     if datatype == "BYTES" and (feature.low is not None or feature.high is not None):
-        raise _wrong(f"{where} is {datatype} and has no min or max to refuse by; give categories")
+        raise wrong(f"{where} is {datatype} and has no min or max to refuse by; give categories")
     if feature.low is not None and feature.high is not None and feature.low > feature.high:
-        raise _wrong(f"{where}.min is above its max: every value would be refused")
+        raise wrong(f"{where}.min is above its max: every value would be refused")
 
 
 def _dimension(raw: object, where: str) -> int:
     if not isinstance(raw, int) or isinstance(raw, bool) or raw < -1:
-        raise _wrong(f"{where} must be a whole number, or -1 for any")
+        raise wrong(f"{where} must be a whole number, or -1 for any")
     return raw
 
 
 def _sequence(raw: object, where: str, item: Callable[[object, str], T]) -> tuple[T, ...]:
     if not isinstance(raw, list) or not raw:
-        raise _wrong(f"{where} must be a list with at least one entry")
+        raise wrong(f"{where} must be a list with at least one entry")
     return tuple(item(entry, f"{where}[{index}]") for index, entry in enumerate(raw))
-
-
-def _mapping(raw: object, where: str) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise _wrong(f"{where} must be an object")
-    return raw
-
-
-def _text(raw: object, where: str) -> str:
-    if not isinstance(raw, str) or not raw:
-        raise _wrong(f"{where} must be a text that is not empty")
-    return raw
-
-
-def _number(raw: object, where: str) -> float:
-    if not isinstance(raw, int | float) or isinstance(raw, bool):
-        raise _wrong(f"{where} must be a number")
-    try:
-        number = float(raw)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise _wrong(f"{where} must be a finite number")
-    return number
 
 
 def _flag(raw: object, where: str) -> bool:
     if not isinstance(raw, bool):
-        raise _wrong(f"{where} must be true or false")
+        raise wrong(f"{where} must be true or false")
     return raw
 
 
-def _wrong(message: str) -> BundleError:
-    return BundleError("structure", message)
+def _name(raw: object, where: str) -> str:
+    name = text(raw, where)
+    if not name or not _is_unicode(name):
+        raise wrong(f"{where} must be a text that is not empty")
+    return name
+
+
+def _is_unicode(name: str) -> bool:
+    """JSON can spell half of a surrogate pair, which no encoding can write."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -77,22 +77,32 @@ FEATURE = "contract.inputs[0].features[0]"
             "contract.inputs[0].features[0].missing must be true or false",
             id="missing as a text",
         ),
-        pytest.param(changed("metrics", "auc", to="0.9"), "metrics.auc must be a number", id="a metric as a text"),
+        pytest.param(
+            changed("metrics", "auc", to="0.9"), "metrics.auc must be a finite number", id="a metric as a text"
+        ),
+        pytest.param(
+            changed("contract", "inputs", 0, "features", to=[{"name": "age", "missing": False}] * 2),
+            "contract.inputs[0].features names a feature twice",
+            id="a feature twice",
+        ),
         pytest.param(changed("metrics", "auc", to=10**400), "metrics.auc must be a finite number", id="a huge metric"),
         pytest.param(feature(max=float("inf")), f"{FEATURE}.max must be a finite number", id="an infinite limit"),
         pytest.param(
             feature(onViolation="warn"), f'{FEATURE}.onViolation must be "count" or "refuse"', id="an unknown policy"
         ),
+        pytest.param(feature(name="\ud800"), f"{FEATURE}.name must be a text that is not empty", id="half a character"),
         pytest.param(feature(redact=1), f"{FEATURE}.redact must be true or false", id="redact as a number"),
         pytest.param(feature(categories=[]), f"{FEATURE}.categories must be a list with", id="no categories"),
         pytest.param(feature(categories=["a"]), f"{FEATURE}.categories must be numbers", id="texts for numbers"),
         pytest.param(feature(categories=[1, 1.0]), f"{FEATURE}.categories names an entry twice", id="a category twice"),
-        pytest.param(feature(categories=[True]), f"{FEATURE}.categories[0] must be a number", id="true as a category"),
+        pytest.param(feature(categories=[True]), f"{FEATURE}.categories[0] must be a finite", id="true as a category"),
         pytest.param(
             feature(categories=list(range(1001))), f"{FEATURE}.categories has 1001 entries, at most 1000", id="too many"
         ),
         pytest.param(
-            feature(categories=["a" * 201]), f"{FEATURE}.categories[0] is longer than 200", id="a category as a novel"
+            feature(categories=["a" * 201]),
+            f"{FEATURE}.categories[0] must be a text of at most 200",
+            id="a category as a novel",
         ),
         pytest.param(
             feature(onViolation="refuse", min=3, max=2), f"{FEATURE}.min is above its max", id="nothing is allowed"
