@@ -18,9 +18,21 @@ import numpy as np
 
 from pilotage.bundle import golden
 from pilotage.bundle.convert import INPUT, Converted, check_parity, convert, run
+from pilotage.bundle.declared import Declared, describe, within
 from pilotage.bundle.digest import write_manifest
 from pilotage.bundle.errors import BundleError
-from pilotage.bundle.format import DOCUMENT, FILES, FORMAT, GOLDEN, MANIFEST, MODEL, REFERENCE, parse
+from pilotage.bundle.format import (
+    DOCUMENT,
+    FILES,
+    FORMAT,
+    GOLDEN,
+    MANIFEST,
+    MODEL,
+    REFERENCE,
+    Contract,
+    parse,
+    parse_contract,
+)
 from pilotage.bundle.metrics import measure
 from pilotage.bundle.reference import reference, round_figure
 
@@ -55,6 +67,7 @@ def build(
     into: Path,
     metrics: Mapping[str, float] | None,
     provenance: Mapping[str, Any] | None,
+    contract: Declared | None = None,
 ) -> Bundle:
     """See `pilotage.bundle`."""
     features = feature_names(estimator, X_train)
@@ -62,20 +75,24 @@ def build(
     truth = np.asarray(y_test)
     if len(truth) != len(test):
         raise BundleError("build", f"X_test has {len(test)} rows and y_test {len(truth)}; they must go together")
+    described = describe(features, train, contract or {})
     converted = convert(estimator, len(features))
-    requests = golden.choose_rows(train, test)
+    rows = {"name": INPUT, "datatype": "FP32", "shape": [-1, len(features)], "features": described}
+    declared = {"inputs": [rows], "outputs": [tensor.signature() for tensor in converted.outputs]}
+    requests = _golden_requests(parse_contract(declared), train, test)
     check_parity(estimator, converted, np.concatenate([test, *requests]))
     measured = measure(run(converted.model, test), truth, estimator, converted.classifier)
     document = {
         "format": FORMAT,
         "name": name,
         "version": str(version),
-        "contract": _contract(converted, features, train),
+        "contract": declared,
         "provenance": {**_provenance(estimator, train, test, truth), **(provenance or {})},
         "metrics": _figures({**measured, **(metrics or {})}),
     }
     parse(document)  # what we write, we can read: a bad name is refused here
-    distribution = reference(features, train, converted.outputs, run(converted.model, train))
+    categories = {entry["name"]: entry["categories"] for entry in described if "categories" in entry}
+    distribution = reference(features, train, converted.outputs, run(converted.model, train), categories)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"  # the scratch folder itself is closed to other users
         folder.mkdir()
@@ -110,20 +127,13 @@ def _rows(what: str, given: Any, columns: int) -> Array:
     return rows
 
 
-def _contract(converted: Converted, features: list[str], train: Array) -> dict[str, Any]:
-    described = []
-    for index, name in enumerate(features):
-        present = train[:, index][~np.isnan(train[:, index])]
-        described.append(
-            {
-                "name": name,
-                "min": round_figure(present.min()) if present.size else None,
-                "max": round_figure(present.max()) if present.size else None,
-                "missing": bool(present.size < len(train)),
-            }
-        )
-    rows = {"name": INPUT, "datatype": "FP32", "shape": [-1, len(features)], "features": described}
-    return {"inputs": [rows], "outputs": [tensor.signature() for tensor in converted.outputs]}
+def _golden_requests(contract: Contract, train: Array, test: Array) -> list[Array]:
+    """Rows that the server will take."""
+    features = contract.inputs[0].features
+    train, test = train[within(features, train)], test[within(features, test)]
+    if not len(train) or not len(test):
+        raise BundleError("build", "the contract refuses every row of X_train or of X_test; declare what they hold")
+    return golden.choose_rows(train, test)
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:

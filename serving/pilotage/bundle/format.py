@@ -141,21 +141,26 @@ def parse(raw: object) -> BundleDocument:
     document = mapping(raw, DOCUMENT)
     if document.get("format") != FORMAT:
         raise wrong(f"format is {document.get('format')!r}, this Pilotage reads {FORMAT}; build the bundle again")
-    contract = mapping(document.get("contract"), "contract")
     name, version = _name(document.get("name"), "name"), _name(document.get("version"), "version")
     check_identity(name, version)
     return BundleDocument(
         name=name,
         version=version,
-        contract=Contract(
-            inputs=_sequence(contract.get("inputs"), "contract.inputs", _tensor),
-            outputs=_sequence(contract.get("outputs"), "contract.outputs", _tensor),
-        ),
+        contract=parse_contract(document.get("contract")),
         provenance=mapping(document.get("provenance", {}), "provenance"),
         metrics={
             name: number(value, f"metrics.{name}")
             for name, value in mapping(document.get("metrics", {}), "metrics").items()
         },
+    )
+
+
+def parse_contract(raw: object) -> Contract:
+    """The contract from decoded JSON; raises as `parse` does."""
+    contract = mapping(raw, "contract")
+    return Contract(
+        inputs=_sequence(contract.get("inputs"), "contract.inputs", _tensor),
+        outputs=_sequence(contract.get("outputs"), "contract.outputs", _tensor),
     )
 
 

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 import pilotage
+from pilotage.bundle import golden
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.convert import run
 from pilotage.bundle.errors import BundleError
+from pilotage.bundle.format import load
+from pilotage.runtime.door import Door
 from tests.unit.bundle.bundles import TRAIN, rows
 
 
@@ -95,6 +99,49 @@ def test_a_model_that_onnx_answers_differently_is_refused_with_the_figure(tmp_pa
     assert not (tmp_path / "b").exists()
 
 
+def test_what_is_declared_stands_over_what_training_showed(tmp_path: Path) -> None:
+    X, y = rows(gaps=False)
+    X[:, 4] = np.arange(len(X)) % 3
+    made = bundle(
+        make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()),
+        X,
+        y,
+        tmp_path / "b",
+        contract={
+            "x0": {"min": 0, "max": np.float64(100), "missing": True, "onViolation": "refuse"},
+            "x1": {"redact": True},
+            "x4": {"categories": {2, 0, 1, 7}},
+        },
+    )
+    features = json.loads((made.path / "bundle.json").read_text())["contract"]["inputs"][0]["features"]
+    assert features[0] == {"name": "x0", "min": 0, "max": 100.0, "missing": True, "onViolation": "refuse"}
+    assert features[1] == {"name": "x1", "min": 9.71, "max": 39.28, "missing": False, "redact": True}
+    assert features[2].keys() == {"name", "min", "max", "missing"}
+    assert features[4] == {"name": "x4", "min": None, "max": None, "missing": False, "categories": [0, 1, 2, 7]}
+    reference = json.loads((made.path / "reference.json").read_text())["features"][4]
+    assert reference == {"name": "x4", "values": [0, 1, 2, 7], "counts": [100, 100, 100, 0], "missing": 0.0}
+
+
+def test_no_golden_request_is_refused_by_the_contract_itself(tmp_path: Path) -> None:
+    X, y = rows(gaps=True)
+    X *= 1.000_000_7  # ranges with more digits than are shown
+    made = bundle(
+        make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()),
+        X,
+        y,
+        tmp_path / "b",
+        contract={
+            "x0": {"onViolation": "refuse"},
+            "x1": {"max": 20, "onViolation": "refuse"},
+            "x3": {"missing": False, "onViolation": "refuse"},
+        },
+    )
+    door = Door(load(made.path).contract)
+    requests = golden.read(made.path)
+    assert len(requests) > 10
+    assert not any(door.check(pair.inputs) for pair in requests)
+
+
 GOOD = {"name": "fraud", "version": "1"}
 
 
@@ -108,6 +155,30 @@ GOOD = {"name": "fraud", "version": "1"}
         pytest.param({"name": "Fraud"}, "name 'Fraud' must be", id="a bad name"),
         pytest.param({"metrics": {"auc": "high"}}, "metrics must be numbers", id="a metric that is a text"),
         pytest.param({"provenance": {"when": object()}}, "give plain JSON", id="provenance that is no JSON"),
+        pytest.param(
+            {"contract": {"age": {}}}, "names 'age', which is no feature; the features are x0, x1", id="no such feature"
+        ),
+        pytest.param(
+            {"contract": {"x1": {"maximum": 3}}},
+            "contract of 'x1' has 'maximum'; what can be declared is min, max, cat",
+            id="no such key",
+        ),
+        pytest.param({"contract": {"x1": 3}}, "contract of 'x1' has 3; what", id="a limit without its name"),
+        pytest.param(
+            {"contract": {"x1": {"onViolation": "raise"}}},
+            r"contract.inputs\[0\].features\[1\].onViolation must be",
+            id="no such policy",
+        ),
+        pytest.param(
+            {"contract": {"x1": {"categories": ["a"]}}},
+            r"features\[1\].categories must be numbers: it is FP32",
+            id="texts for a number",
+        ),
+        pytest.param(
+            {"contract": {"x1": {"min": -2, "max": -1, "onViolation": "refuse"}}},
+            "the contract refuses every row of X_train or of X_test",
+            id="a contract that nothing keeps",
+        ),
         pytest.param({"estimator": LogisticRegression()}, "cannot be converted to ONNX", id="an unfitted estimator"),
         pytest.param(
             {"estimator": LinearSVC().fit([[1], [2]], [0, 1])}, "gives no probabilities", id="no probabilities"
