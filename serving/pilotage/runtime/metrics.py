@@ -1,88 +1,160 @@
 """What a serving process counts, and its Prometheus text.
 
 Plain integers and an own renderer: prometheus-client's objects cost more than the model does, and a scrape of theirs
-holds the loop for milliseconds.
+holds the loop for milliseconds. All of it is called on the loop only.
 """
 
-from bisect import bisect_left
-from itertools import accumulate, count, takewhile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from resource import getpagesize
 
+from pilotage.bundle.format import Contract
+from pilotage.bundle.reference import Reference
+from pilotage.runtime import families
+from pilotage.runtime.drift import Drift
+from pilotage.runtime.exposition import CONTENT_TYPE, OTHER, Counts, Histogram, Lines, bucket_edges, label_text, shown
+from pilotage.runtime.families import Family
 from pilotage.runtime.identity import Identity
+from pilotage.runtime.watchlist import Column
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "Metrics"]
 
-
-def bucket_edges() -> tuple[float, ...]:
-    """Upper edges in seconds: 0.1 ms · 1.3^(k/2), up to the first that is 16 s or more, rounded to 6 digits.
-
-    Judging a quantile without interpolation needs edges this fine: with the usual ones a doubling is never seen.
-
-    >>> bucket_edges()[:3], bucket_edges()[-1]
-    ((0.0001, 0.000114018, 0.00013), 17.4339)
-    """
-    exact = (0.0001 * 1.3 ** (k / 2) for k in count())
-    edges = list(takewhile(lambda edge: edge < 16, exact))
-    edges.append(0.0001 * 1.3 ** (len(edges) / 2))
-    return tuple(float(f"{edge:.6g}") for edge in edges)
+_BATCH_EDGES = tuple(float(1 << power) for power in range(13))
+_REASONS = ("client_gone", "connections", "deadline", "overload")
+_MEMORY = Path("/proc/self/statm")  # absent but on Linux
+_NO_CONTRACT, _NO_REFERENCE = Contract((), ()), Reference()
 
 
 class Metrics:
     """Counters of one process. Only inference requests are counted, each once, when its answer is written."""
 
-    def __init__(self, identity: Identity, build: dict[str, str]) -> None:
-        labels = {
-            "model": identity.model,
-            "deployment": identity.deployment,
-            "version": identity.version,
-            "revision": identity.revision,
-            "start": str(identity.start),
-        }
-        self._labels = _text(labels)
-        self._build = _text({**labels, **build})
-        self._edges = bucket_edges()
-        self._counts = [0] * (len(self._edges) + 1)  # the last one: above every edge
-        self._seconds = 0.0
-        self._by_code = {200: 0}  # there from the first scrape on, so that a pod without traffic is seen
+    def __init__(
+        self,
+        identity: Identity,
+        build: Mapping[str, str],
+        contract: Contract = _NO_CONTRACT,
+        reference: Reference = _NO_REFERENCE,
+    ) -> None:
+        common = label_text(
+            {
+                "model": identity.model,
+                "deployment": identity.deployment,
+                "version": identity.version,
+                "revision": identity.revision,
+                "start": str(identity.start),
+            }
+        )
         self.in_flight = 0
+        self.refused: Mapping[tuple[str, str], int] = {}
+        """What the Door refused, by feature and kind: its own counter, set by whoever has the Door."""
+        self._drift = Drift(contract, reference)
+        self.note = self._drift.note
+        self._durations = Histogram(families.DURATION, common, bucket_edges())
+        self._waits = Histogram(families.QUEUE_WAIT, common, bucket_edges())
+        self.waited = self._waits.add
+        """Seconds that one request was queued."""
+        self._batch_rows = Histogram(families.BATCH_ROWS, common, _BATCH_EDGES)
+        self._model_seconds = 0.0
+        # Zeros are there from the first scrape on, so that a pod without traffic is seen.
+        self._by_code: dict[int, int] = defaultdict(int, {200: 0})
+        self._by_reason: dict[str, int] = defaultdict(int, dict.fromkeys(_REASONS, 0))
+        self._codes = Counts(families.REQUESTS, common)
+        self._reasons = Counts(families.SHED, common)
+        self._violations = _Violations(common, contract, self._drift.features)
+        self._features = _Binned(families.FEATURE_VALUES, common, self._drift.features, "bin")
+        self._outputs = _Binned(families.OUTPUT_VALUES, common, self._drift.outputs, "bin")
+        self._classes = _Binned(families.PREDICTIONS, common, self._drift.classes, "class")
+        singles = (
+            *(families.MODEL_SECONDS, families.IN_FLIGHT, families.UNBINNED, families.CPU),
+            *((families.RESIDENT,) if _MEMORY.exists() else ()),
+        )
+        self._singles = {family: Lines(family, common, [{}]) for family in singles}
+        self._build = Lines(families.BUILD, common, [build])
 
     def answered(self, code: int, seconds: float) -> None:
         """Count one answer; `seconds` from the last byte of the request read to the answer written."""
-        self._by_code[code] = self._by_code.get(code, 0) + 1
-        self._counts[bisect_left(self._edges, seconds)] += 1
-        self._seconds += seconds
+        self._by_code[code] += 1
+        self._durations.add(seconds)
+
+    def ran(self, rows: int, seconds: float) -> None:
+        """Count one call of the model."""
+        self._batch_rows.add(rows)
+        self._model_seconds += seconds
+
+    def shed(self, reason: str) -> None:
+        """Count a request that was given up before the model ran."""
+        self._by_reason[reason] += 1
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format 0.0.4."""
-        labels = self._labels
-        duration = "pilotage_request_duration_seconds"
-        below = list(accumulate(self._counts))
-        lines = [
-            "# HELP pilotage_requests_total Inference requests answered, by HTTP status code.",
-            "# TYPE pilotage_requests_total counter",
-            *(f'pilotage_requests_total{{{labels},code="{code}"}} {n}' for code, n in sorted(self._by_code.items())),
-            f"# HELP {duration} From the last byte of an inference request read to its answer written.",
-            f"# TYPE {duration} histogram",
-            *(
-                f'{duration}_bucket{{{labels},le="{edge!r}"}} {n}'
-                for edge, n in zip(self._edges, below[:-1], strict=True)
-            ),
-            f'{duration}_bucket{{{labels},le="+Inf"}} {below[-1]}',
-            f"{duration}_sum{{{labels}}} {self._seconds!r}",
-            f"{duration}_count{{{labels}}} {below[-1]}",
-            "# HELP pilotage_requests_in_flight Inference requests read and not answered yet.",
-            "# TYPE pilotage_requests_in_flight gauge",
-            f"pilotage_requests_in_flight{{{labels}}} {self.in_flight}",
-            "# HELP pilotage_build_info What this process runs; always 1.",
-            "# TYPE pilotage_build_info gauge",
-            f"pilotage_build_info{{{self._build}}} 1",
-            "",
+        self._drift.collect()
+        features = self._features.counts()
+        values = {
+            families.MODEL_SECONDS: self._model_seconds,
+            families.IN_FLIGHT: self.in_flight,
+            families.UNBINNED: self._drift.unbinned,
+            families.CPU: time.process_time(),
+        }
+        if families.RESIDENT in self._singles:
+            values[families.RESIDENT] = _resident()
+        parts = [
+            self._codes.text({(str(code),): count for code, count in self._by_code.items()}),
+            self._durations.text(),
+            self._waits.text(),
+            self._batch_rows.text(),
+            self._reasons.text({(reason,): count for reason, count in self._by_reason.items()}),
+            self._violations.text(features, self.refused),
+            self._features.text(features),
+            self._outputs.text(self._outputs.counts()),
+            self._classes.text(self._classes.counts()),
+            *(self._singles[family].text([value]) for family, value in values.items()),
+            self._build.text([1]),
         ]
-        return "\n".join(lines).encode()
+        return "".join(parts).encode()
 
 
-def _text(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
+class _Binned:
+    """The bins of all columns of a kind, as one family."""
+
+    def __init__(self, family: Family, common: str, columns: Sequence[Column], label: str) -> None:
+        self._bins = [column.bins for column in columns]
+        series = [{**column.names, label: name} for column in columns for name in column.bins.labels]
+        self._lines = Lines(family, common, series)
+
+    def counts(self) -> list[int]:
+        return [count for bins in self._bins for count in bins.counts()]
+
+    def text(self, counts: list[int]) -> str:
+        return self._lines.text(counts)
 
 
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+class _Violations:
+    """What was refused, and of what was served the bins that the contract does not allow."""
+
+    def __init__(self, common: str, contract: Contract, features: Sequence[Column]) -> None:
+        bins = ((column, name) for column in features for name in column.bins.labels)
+        self._served = [
+            (place, (column.names["feature"], column.kinds[name]))
+            for place, (column, name) in enumerate(bins)
+            if name in column.kinds
+        ]
+        names = (name for tensor in contract.inputs for name in [f.name for f in tensor.features] or [tensor.name])
+        self._refusable = {name: shown(name) for name in islice(names, families.MOST_FEATURES)}
+        self._counts = Counts(families.VIOLATIONS, common)
+
+    def text(self, features: list[int], refused: Mapping[tuple[str, str], int]) -> str:
+        """`features`: the counts of all their bins."""
+        found: Counter[tuple[str, ...]] = Counter()
+        for place, key in self._served:
+            if features[place]:
+                found[key] += features[place]
+        for (name, kind), count in refused.items():
+            found[self._refusable.get(name, OTHER), kind] += count
+        return self._counts.text(found)
+
+
+def _resident() -> int:
+    return int(_MEMORY.read_bytes().split()[1]) * getpagesize()
