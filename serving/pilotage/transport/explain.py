@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from pilotage.bundle.format import Contract
+from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport import binary
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.inference import Array, InferRequest, Structure
+from pilotage.transport.inference import Array, InferRequest, Structure, unfit
 from pilotage.transport.tensordata import DataReader
 
 # Extensions of Triton that change where a tensor comes from or what an answer is. To ignore one would be to lie.
@@ -54,13 +54,12 @@ class Explainer:
         arrays: dict[str, Array] = {}
         for given in request.inputs:
             tensor = self._structure.input(given.name, given.datatype, given.shape, arrays)
-            where = f"input {shown(given.name)}"
             shape = tuple(given.shape)
-            size = _binary_size(given, head, where)
+            size = _binary_size(given, tensor, head)
             if size is None:
-                arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape, where)
+                arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape)
             else:
-                arrays[given.name] = binary.read(binary.cut(body, position, size, where), shape, tensor, where)
+                arrays[given.name] = binary.read(binary.cut(body, position, size, tensor), shape, tensor)
                 position += size
         self._structure.complete(arrays)
         if position != len(body):
@@ -89,22 +88,22 @@ def _parsed(body: bytes, head: int | None) -> _Request:
         raise _wrong(f"the body is not a V2 inference request: {error}") from error
 
 
-def _binary_size(given: _Input, head: int | None, where: str) -> int | None:
+def _binary_size(given: _Input, tensor: Tensor, head: int | None) -> int | None:
     """How many bytes of the body are this input's; None when its data is JSON."""
     parameters = given.parameters or {}
     if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
-        raise _wrong(f"{where} has parameter {unknown[0]}; this server shares no memory, send the data itself")
+        raise unfit(tensor, f" has parameter {unknown[0]}; this server shares no memory, send the data itself")
     size = parameters.get("binary_data_size")
     if size is None:
         if not given.data:
-            raise _wrong(f"{where} has no data; send 'data', or bytes after the JSON and binary_data_size")
+            raise unfit(tensor, " has no data; send 'data', or bytes after the JSON and binary_data_size")
         return None
     if given.data:
-        raise _wrong(f"{where} has both data and binary_data_size; send one of them")
+        raise unfit(tensor, " has both data and binary_data_size; send one of them")
     if type(size) is not int or size < 0:
-        raise _wrong(f"{where} has binary_data_size {_said(size)}; it is a number of bytes")
+        raise unfit(tensor, f" has binary_data_size {_said(size)}; it is a number of bytes")
     if head is None:
-        raise _wrong(f"{where} has binary_data_size; send the header Inference-Header-Content-Length with it")
+        raise unfit(tensor, " has binary_data_size; send the header Inference-Header-Content-Length with it")
     return size
 
 

@@ -1,5 +1,6 @@
 """An inference request as values, and what any request must be to fit a contract: JSON, binary or gRPC alike."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,26 @@ class Structure:
                 raise _wrong(f"output {shown(name)} is asked for twice")
             found[name] = Asked(tensor, as_bytes)
         return tuple(found.values()) or tuple(Asked(tensor, binary) for tensor in self._outputs.values())
+
+
+def unfit(tensor: Tensor, what: str) -> ProtocolError:
+    """The refusal of an input; `what` goes on behind its name."""
+    return _wrong(f"input {shown(tensor.name)}{what}")
+
+
+def place(index: int, shape: Sequence[int], tensor: Tensor) -> str:
+    """Where the element at flat `index` stands: its row, and its feature where the contract names it.
+
+    >>> place(31, [2, 30], Tensor("input", "FP32", (-1, 30)))
+    'row 1, column 1'
+    """
+    width = math.prod(shape[1:])
+    row, column = divmod(index, width)
+    if len(shape) < 2:
+        return f"row {row}"
+    if column < len(tensor.features):
+        return f"row {row}, feature {shown(tensor.features[column].name)}"
+    return f"row {row}, column {column}"
 
 
 def _fits(size: int, wanted: int) -> bool:

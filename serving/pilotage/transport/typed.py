@@ -4,12 +4,15 @@ What it does not take need not be wrong: it may have an order, a nesting or a pa
 looks closer.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport.inference import MAX_SIZE
+
+NOTHING: Sequence[Any] = ()  # the data of an input that has none
 
 
 class InputParameters(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -40,12 +43,17 @@ class Output(msgspec.Struct, gc=False):
     name: str
     parameters: OutputParameters | None = None
 
+    def as_bytes(self, default: bool) -> bool:
+        """Whether it is wanted in binary."""
+        wanted = None if self.parameters is None else self.parameters.binary_data
+        return default if wanted is None else wanted
+
 
 class Input(Protocol):
     """One input; name and datatype are the contract's, and the shape fits it."""
 
     shape: tuple[int, ...]
-    data: list[Any] | None
+    data: Sequence[Any]
     parameters: InputParameters | None
 
 
@@ -83,7 +91,7 @@ def _input(tensor: Tensor) -> type[msgspec.Struct]:
             ("name", Literal[tensor.name]),
             ("datatype", Literal[tensor.datatype]),
             ("shape", tuple[tuple(map(_size, tensor.shape))]),  # type: ignore[misc]
-            ("data", rows | None, None),
+            ("data", rows, NOTHING),
             ("parameters", InputParameters | None, None),
         ],
         gc=False,

@@ -16,7 +16,25 @@ from pilotage.transport.tensordata import DataReader
 
 __all__ = ["Asked", "Codec", "InferRequest"]
 
-_MAX_REMEMBERED = 256  # response heads of one output, one for each shape
+
+class _Size(msgspec.Struct, gc=False):
+    binary_data_size: int
+
+
+class _Output(msgspec.Struct, gc=False, omit_defaults=True):
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[object] | None = None
+    parameters: _Size | None = None
+
+
+class _Response(msgspec.Struct, gc=False, omit_defaults=True):
+    model_name: str
+    model_version: str
+    outputs: list[_Output]
+    id: str = ""
+
 
 _json = msgspec.json.Encoder().encode
 
@@ -27,12 +45,10 @@ class Codec:
     def __init__(self, contract: Contract) -> None:
         self._structure = Structure(contract)
         self._all = self._structure.outputs((), binary=False)
+        self._all_in_bytes = self._structure.outputs((), binary=True)
         self._inputs = tuple((tensor, DataReader(tensor)) for tensor in contract.inputs)
         self._decode = typed.decoder(contract).decode
-        readers = {tensor.name: reader for tensor, reader in self._inputs}
-        self._explainer = Explainer(contract, self._structure, readers)
-        self._writers = {tensor.name: _Writer(tensor) for tensor in contract.outputs}
-        self._starts: dict[tuple[str, str], bytes] = {}
+        self._explainer = Explainer(contract, self._structure, {tensor.name: reader for tensor, reader in self._inputs})
 
     def decode(self, body: bytes, head: int | None) -> InferRequest:
         """The request in `body`, whose first `head` bytes are JSON with tensors behind (None: it is all JSON).
@@ -44,17 +60,25 @@ class Codec:
             request = self._decode(body if head is None else body[:head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._explainer.read(body, head)
-        inputs = self._arrays(request, body, head)
-        if inputs is None:
+        inputs = {}
+        position = head
+        for (tensor, reader), given in zip(self._inputs, request.inputs):  # noqa: B905  # the decoder has counted them
+            parameters = given.parameters
+            if parameters is None or (size := parameters.binary_data_size) is None:
+                array = reader.quick(given.data, given.shape)
+                if array is None:
+                    return self._explainer.read(body, head)
+            elif position is None or given.data != typed.NOTHING or size < 0:
+                return self._explainer.read(body, head)
+            else:
+                array = binary.read(binary.cut(body, position, size, tensor), given.shape, tensor)
+                position += size
+            inputs[tensor.name] = array
+        if position is not None and position != len(body):
             return self._explainer.read(body, head)
-        parameters = request.parameters
-        if parameters is None and request.outputs is None:
+        if request.parameters is None and request.outputs is None:
             return InferRequest(request.id or "", inputs, self._all)
-        as_bytes = parameters is not None and parameters.binary_data_output
-        asked = [(output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ()]
-        outputs = self._structure.outputs(asked, binary=as_bytes)
-        timeout = parameters.timeout / 1e6 if parameters is not None and parameters.timeout else None
-        return InferRequest(request.id or "", inputs, outputs, timeout)
+        return self._as_asked(request, inputs)
 
     def encode(
         self, model: str, version: str, request: InferRequest, answers: Mapping[str, Array]
@@ -63,71 +87,28 @@ class Codec:
 
         Answers are finite: JSON has no word for what is not.
         """
-        parts = [self._starts.get((model, version)) or self._start(model, version)]
-        if request.id:
-            parts.append(b',"id":' + _json(request.id))
-        parts.append(b',"outputs":[')
+        outputs = []
         tensors: list[bytes] = []
         for asked in request.outputs:
-            name = asked.tensor.name
-            answer = answers[name]
-            parts.append(self._writers[name].head(answer.shape))
+            tensor = asked.tensor
+            answer = answers[tensor.name]
             if asked.binary:
-                content = binary.write(answer, asked.tensor.datatype)
+                content = binary.write(answer, tensor.datatype)
                 tensors.append(content)
-                parts.append(b'"parameters":{"binary_data_size":%d}},' % len(content))
+                outputs.append(_Output(tensor.name, tensor.datatype, answer.shape, None, _Size(len(content))))
             else:
-                parts += (b'"data":', _json(answer.ravel().tolist()), b"},")
-        parts[-1] = parts[-1][:-1] + b"]}"
-        body = b"".join(parts)
+                outputs.append(_Output(tensor.name, tensor.datatype, answer.shape, answer.ravel().tolist()))
+        body = _json(_Response(model, version, outputs, request.id))
         return (b"".join((body, *tensors)), len(body)) if tensors else (body, None)
 
-    def _arrays(self, request: typed.Request, body: bytes, head: int | None) -> dict[str, Array] | None:
-        """The inputs, or None when a closer look is needed: this one takes what is sent most."""
-        arrays = {}
-        position = len(body) if head is None else head
-        for (tensor, reader), given in zip(self._inputs, request.inputs, strict=True):
-            parameters = given.parameters
-            if parameters is None or parameters.binary_data_size is None:
-                array = None if given.data is None else reader.quick(given.data, given.shape)
-                if array is None:
-                    return None
-            else:
-                size = parameters.binary_data_size
-                if given.data is not None or head is None or size < 0:
-                    return None
-                where = f"input {shown(tensor.name)}"
-                array = binary.read(binary.cut(body, position, size, where), given.shape, tensor, where)
-                position += size
-            arrays[tensor.name] = array
-        return arrays if position == len(body) else None
-
-    def _start(self, model: str, version: str) -> bytes:
-        """Callers choose among the names and versions that the server knows, so that these stay few."""
-        start = b'{"model_name":%b,"model_version":%b' % (_json(model), _json(version))
-        self._starts[(model, version)] = start
-        return start
-
-
-class _Writer:
-    """What stands before the data of one output."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._start = b'{"name":%b,"datatype":%b,"shape":' % (_json(tensor.name), _json(tensor.datatype))
-        self._heads: dict[tuple[int, ...], bytes] = {}
-
-    def head(self, shape: tuple[int, ...]) -> bytes:
-        head = self._heads.get(shape)
-        if head is None:
-            head = self._start + _json(shape) + b","
-            if len(self._heads) < _MAX_REMEMBERED:
-                self._heads[shape] = head
-        return head
-
-
-def _wants_bytes(output: typed.Output, default: bool) -> bool:
-    wanted = None if output.parameters is None else output.parameters.binary_data
-    return default if wanted is None else wanted
+    def _as_asked(self, request: typed.Request, inputs: dict[str, Array]) -> InferRequest:
+        """The request of a caller who said more than the inputs."""
+        parameters = request.parameters or typed.RequestParameters()
+        outputs = self._all_in_bytes if parameters.binary_data_output else self._all
+        if request.outputs:
+            asked = [(output.name, output.as_bytes(parameters.binary_data_output)) for output in request.outputs]
+            outputs = self._structure.outputs(asked, binary=False)
+        return InferRequest(request.id or "", inputs, outputs, parameters.timeout / 1e6 or None)
 
 
 @lru_cache(1)
