@@ -10,7 +10,8 @@ from pilotage.checks.golden import replay
 from pilotage.checks.graph import check_graph
 from pilotage.checks.memory import is_memory_failure, limit_memory
 from pilotage.checks.report import Finding, Report
-from pilotage.runtime.session import RunError, Session
+from pilotage.runtime.errors import RunError
+from pilotage.runtime.session import Session
 
 
 def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> Report:

@@ -9,6 +9,7 @@ import onnxruntime
 
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import Contract, Tensor
+from pilotage.runtime.errors import RunError
 
 # A serving pod tells nobody anything but its clients and its scraper.
 onnxruntime.disable_telemetry_events()
@@ -30,10 +31,6 @@ _ELEMENTS: dict[str, tuple[str, type[np.generic]]] = {
     "BYTES": ("tensor(string)", np.object_),
 }
 _WORDS = {onnx: datatype for datatype, (onnx, _) in _ELEMENTS.items()}
-
-
-class RunError(Exception):
-    """The model failed on inputs that its contract allows. The cause may name paths: log it, do not answer with it."""
 
 
 def dtype_of(datatype: str) -> np.dtype[Any]:

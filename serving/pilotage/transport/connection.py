@@ -10,10 +10,10 @@ from pilotage.runtime.metrics import Metrics
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.http import Answer, Request, Writer, refused
 from pilotage.transport.limits import Limits
-from pilotage.transport.reader import RequestReader
-from pilotage.transport.routes import Routes
+from pilotage.transport.reader import Heads, RequestReader
+from pilotage.transport.routes import Route, Routes
 
-_BUSY = ProtocolError(503, "this server has as many connections as it can hold; try again")
+_BUSY = ProtocolError(503, "this server has as many connections as it can hold; try again", ("retry-after", "1"))
 
 
 class Shared:
@@ -24,6 +24,7 @@ class Shared:
         self.metrics = metrics
         self.writer = writer
         self.limits = limits
+        self.heads = Heads()
         self.connections: set[Connection] = set()
         self.draining = False
 
@@ -41,8 +42,10 @@ class Connection(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._limits = shared.limits
-        self._reader = RequestReader(shared.limits)
+        self._reader = RequestReader(shared.limits, shared.heads)
         self._pending: deque[Request] = deque()
+        self._asking: Request | None = None  # the model has it; those behind it wait, since answers keep their order
+        self._answering = False  # inside of _answer_pending
         self._write_paused = False  # the client does not read its answers
         self._read_paused = False
         self._ending = False  # the last answer is written
@@ -68,19 +71,27 @@ class Connection(asyncio.Protocol):
         if self._ending or self._reader.refused:
             return  # read only so that no reset overtakes the last answer
         now = monotonic()
+        known = self._reader.known(data, now)
+        if known is not None:
+            self._add(known)
+            self.deadline = now + self._limits.idle_seconds
+        else:
+            self._read(data, now)
+        self._answer_pending()
+        if self._reader.wants_continue and not self._ending and not self._owes:
+            self._reader.wants_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _read(self, data: bytes, now: float) -> None:
         phase = self._reader.phase
         for request in self._reader.feed(data, now):
             self._add(request)
         if self._reader.phase != phase:
             self._restart_clock(now)
-        self._answer_pending()
-        if self._reader.wants_continue and not self._ending and not self._pending:
-            self._reader.wants_continue = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def eof_received(self) -> bool:
         self._client_done = True
-        return bool(self._pending) and not self._ending  # true: still open for the answers
+        return self._owes and not self._ending  # true: still open for the answers
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -93,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close unless a request is on its way in or an answer on its way out."""
-        if not (self._reader.in_message or self._pending or self._ending):
+        if not (self._reader.in_message or self._owes or self._ending):
             self._transport.close()
 
     def expire(self, now: float) -> None:
@@ -118,17 +129,30 @@ class Connection(asyncio.Protocol):
             seconds = self._limits.idle_seconds
         self.deadline = now + seconds
 
+    @property
+    def _owes(self) -> bool:
+        """Whether a request that was read has no answer yet."""
+        return self._asking is not None or bool(self._pending)
+
     def _add(self, request: Request) -> None:
-        if self._counts(request):
+        if self._route(request).infers:
             self._shared.metrics.in_flight += 1
         self._pending.append(request)
 
+    def _route(self, request: Request) -> Route:
+        route: Route | None = request.head.route
+        if route is None:
+            route = request.head.route = self._shared.routes.of(request.head)
+        return route
+
     def _answer_pending(self) -> None:
-        while self._pending and not self._write_paused and not self._ending:
-            self._answer(self._pending.popleft())
+        self._answering = True
+        while self._pending and self._asking is None and not self._write_paused and not self._ending:
+            self._ask(self._pending.popleft())
+        self._answering = False
         if self._ending or self._transport.is_closing():
             return
-        if self._client_done and not self._pending:
+        if self._client_done and not self._owes:
             self._end()
         elif self._pending and not self._read_paused:
             self._read_paused = True
@@ -137,31 +161,42 @@ class Connection(asyncio.Protocol):
             self._read_paused = False
             self._transport.resume_reading()
 
-    def _answer(self, request: Request) -> None:
-        counts = self._counts(request)
-        answer = self._answer_to(request, counts)
-        close = request.refusal is not None or not request.keep_alive or self._may_end(request)
-        self._transport.write(self._shared.writer.render(request, answer, close=close))
+    def _ask(self, request: Request) -> None:
+        route = self._route(request)
+        if self._surplus and route.infers:
+            self._shared.metrics.shed("connections")
+            self._answer(request, refused(_BUSY))
+            return
+        self._asking = request
+        answer = self._shared.routes.answer(route, request, self._answered, self._transport.is_closing)
+        if answer is not None:
+            self._asking = None
+            self._answer(request, answer)
+
+    def _answered(self, answer: Answer) -> None:
+        """The model's answer, in a later turn of the loop or at once."""
+        request, self._asking = self._asking, None
+        if request is None or self._transport.is_closing():
+            return  # its client has left
+        self._answer(request, answer)
+        if not self._answering and (self._pending or self._client_done or self._read_paused):
+            self._answer_pending()
+
+    def _answer(self, request: Request, answer: Answer) -> None:
         now = monotonic()
-        if counts:
+        close = request.refusal is not None or not request.head.keep_alive or self._may_end(request)
+        self._transport.write(self._shared.writer.render(request, answer, close=close))
+        if self._route(request).infers:
             self._shared.metrics.answered(answer.status, now - request.arrived)
             self._shared.metrics.in_flight -= 1
         self._restart_clock(now)
         if close:
             self._end()
 
-    def _answer_to(self, request: Request, counts: bool) -> Answer:
-        if self._surplus and counts:
-            return refused(_BUSY, ("retry-after", "1"))
-        return self._shared.routes.answer(request)
-
     def _may_end(self, request: Request) -> bool:
         """Whether this is a good answer to end with: there is a reason, and no other request has been read."""
         reason = self._shared.draining or self._surplus or request.arrived > self._old_at
         return reason and not self._pending and not self._reader.in_message
-
-    def _counts(self, request: Request) -> bool:
-        return self._shared.routes.counts(request.method, request.path)
 
     def _end(self) -> None:
         """Nothing more is answered: say so to the client, then wait for it to close first."""
@@ -177,7 +212,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _drop_pending(self) -> None:
-        for request in self._pending:
-            if self._counts(request):
+        asking, self._asking = self._asking, None
+        for request in (*self._pending, *((asking,) if asking else ())):
+            if self._route(request).infers:
                 self._shared.metrics.in_flight -= 1
         self._pending.clear()

@@ -1,58 +1,71 @@
-"""V2's verbs on one model, whatever carries them: HTTP now, gRPC beside it later."""
+"""V2's verbs on one model, whatever carries them: HTTP and gRPC are thin over it."""
+
+from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from pilotage.bundle.format import BundleDocument
+from pilotage.runtime.batch import Batcher, Job, Outcome
+from pilotage.runtime.errors import RunError
 from pilotage.runtime.identity import Identity
-from pilotage.runtime.session import RunError, Session
-from pilotage.transport import v2
-from pilotage.transport.errors import ProtocolError
+from pilotage.runtime.model import Model
+from pilotage.transport.errors import TOLD, ProtocolError, worded
+from pilotage.transport.v2 import InferRequest
 
 log = logging.getLogger(__name__)
+
+PLATFORM = "onnxruntime_onnx"
+EXTENSIONS = ("binary_tensor_data",)
 
 
 class Dataplane:
     """Answers for one loaded model. It goes by two names, the deployment's and the bundle's, and by two versions."""
 
-    def __init__(self, identity: Identity, document: BundleDocument, session: Session) -> None:
+    def __init__(self, identity: Identity, document: BundleDocument, model: Model, batcher: Batcher) -> None:
         self.identity = identity
         self.names = (identity.deployment, identity.model)
         self.versions = (identity.version, identity.bundle_version)
-        self._contract = document.contract
-        self._outputs = {tensor.name: tensor for tensor in document.contract.outputs}
-        self._session = session
+        self.contract = document.contract
+        self._model = model
+        self._batcher = batcher
         self._last_logged = 0.0
 
     def server_metadata(self) -> dict[str, Any]:
         """Who serves, and how it speaks; `version` is that of what is served."""
-        return {"name": "pilotage", "version": self.identity.version, "extensions": []}
+        return {"name": "pilotage", "version": self.identity.version, "extensions": list(EXTENSIONS)}
 
     def model_metadata(self, name: str) -> dict[str, Any]:
         """The contract, under the name that was asked for."""
         return {
             "name": name,
             "versions": [self.identity.version],
-            "platform": "onnxruntime_onnx",
-            "inputs": [tensor.signature() for tensor in self._contract.inputs],
-            "outputs": [tensor.signature() for tensor in self._contract.outputs],
+            "platform": PLATFORM,
+            "inputs": [tensor.signature() for tensor in self.contract.inputs],
+            "outputs": [tensor.signature() for tensor in self.contract.outputs],
         }
 
-    def infer(self, name: str, body: bytes) -> bytes:
-        """Decode, run, encode. Raises ProtocolError: 400 when the request is wrong, 500 when the answer is."""
-        request = v2.decode(body, self._contract.inputs, self._contract.outputs)
-        try:
-            answers = self._session.run(request.inputs)
-        except RunError as error:
-            self._log_failure(error)
-            raise ProtocolError(500, "the model failed to answer this request; the server's log says why") from error
-        tensors = [self._outputs[asked] for asked in request.outputs] or self._contract.outputs
-        return v2.encode(name, self.identity.version, request.id, tensors, answers)
+    def infer(
+        self,
+        request: InferRequest,
+        reply: Callable[[Outcome], None],
+        arrived: float,
+        deadline: float | None,
+        gone: Callable[[], bool] | None,
+    ) -> None:
+        """Queue a request; `reply` is called on the loop, once, with named outputs or with why there are none.
 
-    def _log_failure(self, error: RunError) -> None:
-        """At most one line a second: a model that fails every request must not drown its own log."""
-        now = time.monotonic()
-        if now - self._last_logged >= 1:
+        Times are monotonic seconds. Raises Refused when the inputs do not fit each other.
+        """
+        self._batcher.submit(Job(request.inputs, self._model.rows(request.inputs), reply, arrived, deadline, gone))
+
+    def worded(self, error: Exception) -> ProtocolError:
+        """What its caller is told. The rest is logged, a line a second at most: a model that fails every request must
+        not drown its own log."""
+        now = monotonic()
+        if not isinstance(error, TOLD) and now - self._last_logged >= 1:
             self._last_logged = now
-            log.error("%s", error)
+            log.error("%s", error, exc_info=None if isinstance(error, RunError) else error)
+        return worded(error)

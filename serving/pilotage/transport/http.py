@@ -3,28 +3,63 @@
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Any
 
 from pilotage.runtime.identity import Identity
 from pilotage.transport.errors import ProtocolError
 
 JSON = "application/json"
+BINARY = "application/octet-stream"
+TENSORS = "inference-header-content-length"
+"""The header of V2's binary extension: how many bytes of the body are JSON; tensors follow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request, read whole; or one that was refused before that, with the error that it gets."""
+class Wishes:
+    """What a request's less usual headers say. `seconds`: how long its caller waits."""
+
+    json_length: int | None = None
+    gzipped: bool = False
+    takes_gzip: bool = False
+    seconds: float | None = None
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(slots=True)
+class Head:
+    """A request's line and headers, as far as they matter here."""
 
     method: str
     path: str
-    body: bytes
-    framed: bool  # it said how long its body is
-    http_1_0: bool
     keep_alive: bool
-    arrived: float  # monotonic seconds, when its last byte was read
+    http_1_0: bool
+    length: int | None = None  # of the body, in bytes; None when it did not say
+    chunked: bool = False
+    wishes: Wishes = NO_WISHES
+    route: Any = None  # what answers it, once it was looked up
+
+    @property
+    def framed(self) -> bool:
+        """Whether it said how long its body is."""
+        return self.chunked or self.length is not None
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, read whole; or one that was refused before that, with the error that it gets.
+
+    `arrived`: monotonic seconds, when its last byte was read.
+    """
+
+    head: Head
+    body: bytes
+    arrived: float
     refusal: ProtocolError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """One answer; `headers` are those that only this answer has."""
 
@@ -34,9 +69,9 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def refused(error: ProtocolError, *headers: tuple[str, str]) -> Answer:
+def refused(error: ProtocolError) -> Answer:
     """The answer that an error is."""
-    return Answer(error.status, error.body(), headers=headers)
+    return Answer(error.status, error.body(), headers=error.headers)
 
 
 def path_of(target: bytes) -> str:
@@ -64,21 +99,24 @@ class Writer:
     def tick(self) -> None:
         """Once a second: the Date header is not worth formatting for every answer."""
         self._date = formatdate(usegmt=True)
+        self._starts.clear()
 
     def render(self, request: Request, answer: Answer, *, close: bool) -> bytes:
         """The answer to `request`, with what the client must know about its connection."""
-        key = (answer.status, answer.content_type)
-        start = self._starts.get(key)
-        if start is None:
-            reason = HTTPStatus(answer.status).phrase
-            start = f"HTTP/1.1 {answer.status} {reason}\r\n{self._who}content-type: {answer.content_type}\r\n"
-            self._starts[key] = start
-        head = f"{start}date: {self._date}\r\ncontent-length: {len(answer.body)}\r\n"
+        start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
+        head = f"{start}{len(answer.body)}\r\n"
         if close:
             head += "connection: close\r\n"
-        elif request.http_1_0:  # 1.0 closes unless told otherwise
+        elif request.head.http_1_0:  # 1.0 closes unless told otherwise
             head += "connection: keep-alive\r\n"
         for name, value in answer.headers:
             head += f"{name}: {value}\r\n"
-        body = b"" if request.method == "HEAD" else answer.body
-        return head.encode("latin-1") + b"\r\n" + body
+        body = b"" if request.head.method == "HEAD" else answer.body
+        return b"%b\r\n%b" % (head.encode("latin-1"), body)
+
+    def _start(self, answer: Answer) -> str:
+        reason = HTTPStatus(answer.status).phrase
+        start = f"HTTP/1.1 {answer.status} {reason}\r\n{self._who}content-type: {answer.content_type}\r\n"
+        start += f"date: {self._date}\r\ncontent-length: "
+        self._starts[answer.status, answer.content_type] = start
+        return start

@@ -8,8 +8,50 @@ from typing import Any
 import httptools
 
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.http import Request, path_of
+from pilotage.transport.http import NO_WISHES, TENSORS, Head, Request, Wishes, path_of
 from pilotage.transport.limits import Limits
+
+_HEADS_KEPT = 512
+_LONGEST_KEPT = 2048  # bytes
+
+_USUAL = {b"host", b"content-length", b"transfer-encoding", b"connection"}
+_READ = _USUAL | {
+    b"content-encoding",
+    b"accept-encoding",
+    b"expect",
+    b"upgrade",
+    b"http2-settings",
+    b"x-envoy-expected-rq-timeout-ms",  # how long the gateway waits for us
+    TENSORS.encode(),
+}
+"""What is looked at; all other headers are only counted."""
+
+
+class Heads:
+    """Heads that were read before, by their bytes: a client sends the same one again and again.
+
+    Only those of whole, accepted requests whose body has a length are kept, so that finding one here says no more than
+    llhttp said of the very same bytes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+
+    def find(self, data: bytes, now: float) -> Request | None:
+        """The request that `data` is, when it is just one and its head is known."""
+        end = data.find(b"\r\n\r\n") + 4
+        head = self._known.get(data[:end])
+        if head is None or len(data) - end != (head.length or 0):
+            return None
+        return Request(head, data[end:], now)
+
+    def keep(self, data: bytes, head: Head) -> None:
+        """Remember the head of `data`, which was read as one whole request."""
+        end = data.find(b"\r\n\r\n") + 4
+        if not head.chunked and end <= _LONGEST_KEPT and len(data) - end == (head.length or 0):
+            if len(self._known) >= _HEADS_KEPT:
+                self._known.clear()
+            self._known[data[:end]] = head
 
 
 class _Stop(Exception):
@@ -19,8 +61,9 @@ class _Stop(Exception):
 class RequestReader:
     """Reads requests until one is refused; a refusal is the last, since nothing after it can be trusted."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, heads: Heads) -> None:
         self._limits = limits
+        self._heads = heads
         self._parser: Any = httptools.HttpRequestParser(self)
         self._requests: list[Request] = []
         self._now = 0.0
@@ -37,11 +80,16 @@ class RequestReader:
         """Changes whenever a request begins, and when its head is whole."""
         return self._messages, self.in_head
 
+    def known(self, data: bytes, now: float) -> Request | None:
+        """The request that `data` is, when that needs no parsing; else `feed` it."""
+        return None if self.in_message else self._heads.find(data, now)
+
     def feed(self, data: bytes, now: float) -> list[Request]:
         """The requests that `data`, read at `now` (monotonic seconds), made whole."""
         self._now = now
         self._requests = []
-        message, before = self._messages, len(self._body)
+        message, before, begun = self._messages, len(self._body), self.in_message
+        self._plain = True
         try:
             self._parse(data)
             if self.in_message and message == self._messages:  # one that had begun before
@@ -51,6 +99,8 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if not self.refused:
                 self._add_refusal(ProtocolError(400, f"this is not HTTP as it must be: {error}"))
+        if self._plain and not (begun or self.in_message or self.refused) and len(self._requests) == 1:
+            self._heads.keep(data, self._requests[0].head)
         return self._requests
 
     def give_up(self, now: float) -> Request:
@@ -65,8 +115,9 @@ class RequestReader:
         except httptools.HttpParserUpgrade as upgrade:
             # Java's client offers h2c with every request. llhttp then leaves the body unread; an offer may be ignored,
             # so the same head is read again without it.
+            self._plain = False
             version = self._parser.get_http_version()
-            head = [f"{self._method} ".encode() + bytes(self._target) + f" HTTP/{version}".encode()]
+            head = [f"{self._method} ".encode() + self._target + f" HTTP/{version}".encode()]
             head += [name + b": " + value for name, value in self._headers if name != b"upgrade"]
             self._parser = httptools.HttpRequestParser(self)
             self._parser.feed_data(b"\r\n".join(head) + b"\r\n\r\n")
@@ -78,11 +129,13 @@ class RequestReader:
         self._messages += 1
         self.in_message = self.in_head = True
         self._method = ""
-        self._target = bytearray()
+        self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self._framing = 0
-        self._framed = False
+        self._length: int | None = None
+        self._chunked = False
+        self._wishes = NO_WISHES
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -90,8 +143,9 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count_framing(len(name) + len(value))
-        if self.in_head:  # else a trailer, which nobody here reads
-            self._headers.append((name.lower(), value))
+        name = name.lower()
+        if name in _READ and self.in_head:  # else a trailer, which nobody here reads
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._method = self._parser.get_method().decode("latin-1")
@@ -117,32 +171,43 @@ class RequestReader:
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._refuse(505, f"HTTP {version} is not spoken here; use HTTP/1.1")
-        if version == "1.1" and len(self._values(b"host")) != 1:
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in self._headers:
+            values.setdefault(name, []).append(value)
+        if version == "1.1" and len(values.get(b"host", ())) != 1:
             self._refuse(400, "an HTTP/1.1 request has one Host header")
-        encodings = self._values(b"transfer-encoding")
+        length, encodings = values.get(b"content-length"), values.get(b"transfer-encoding")
         if encodings and (version == "1.0" or [value.lower() for value in encodings] != [b"chunked"]):
             self._refuse(501, "Transfer-Encoding may only be chunked, and only in HTTP/1.1")
-        for value in self._values(b"content-encoding"):
-            if value.lower() != b"identity":
-                self._refuse(
-                    415, f"Content-Encoding {shown(value.decode('latin-1'))} is not read here; send plain JSON"
-                )
-        if self._values(b"inference-header-content-length"):
-            self._refuse(415, "binary tensors are not read here; send their data as JSON")
-        length = self._values(b"content-length")
-        self._framed = bool(encodings or length)
-        if length and int(length[0]) > self._limits.max_body:
+        self._chunked = bool(encodings)
+        self._length = int(length[0]) if length else None
+        if self._length is not None and self._length > self._limits.max_body:
             self._refuse_size()
-        self._check_expectation(version)
+        if not values.keys() <= _USUAL:
+            self._wishes = self._wished(values)
+            self._check_expectation(version, values.get(b"expect", []))
 
-    def _check_expectation(self, version: str) -> None:
-        for value in self._values(b"expect"):
+    def _wished(self, values: dict[bytes, list[bytes]]) -> Wishes:
+        packing = [value.lower() for value in values.get(b"content-encoding", ())]
+        for value in packing:
+            if value not in (b"identity", b"gzip"):
+                self._refuse(415, f"Content-Encoding {shown(value.decode('latin-1'))} is not read here; use gzip")
+        json_length, wait = values.get(TENSORS.encode()), values.get(b"x-envoy-expected-rq-timeout-ms")
+        if json_length and not (len(json_length) == 1 and json_length[0].isdigit() and len(json_length[0]) < 12):
+            self._refuse(400, "Inference-Header-Content-Length must be one whole number: the bytes of the JSON head")
+        return Wishes(
+            json_length=int(json_length[0]) if json_length else None,
+            gzipped=b"gzip" in packing,
+            takes_gzip=any(map(_names_gzip, values.get(b"accept-encoding", ()))),
+            seconds=int(wait[0]) / 1000 if wait and wait[0].isdigit() and len(wait[0]) < 10 else None,
+        )
+
+    def _check_expectation(self, version: str, expected: list[bytes]) -> None:
+        for value in expected:
+            self._plain = False
             if value.lower() != b"100-continue":
                 self._refuse(417, f"the expectation {shown(value.decode('latin-1'))} cannot be met")
-            self.wants_continue = version == "1.1" and self._framed
-
-    def _values(self, name: bytes) -> list[bytes]:
-        return [value for found, value in self._headers if found == name]
+            self.wants_continue = version == "1.1" and (self._chunked or self._length is not None)
 
     def _count_framing(self, size: int) -> None:
         """Count bytes that are no body: an endless header, trailer or chunk extension ends here."""
@@ -164,13 +229,27 @@ class RequestReader:
         self._requests.append(self._request(False, error))
 
     def _request(self, keep_alive: bool, refusal: ProtocolError | None = None) -> Request:
-        return Request(
+        version = self._parser.get_http_version()
+        head = Head(
             method=self._method,
-            path=path_of(bytes(self._target)),
-            body=bytes(self._body),
-            framed=self._framed,
-            http_1_0=self._parser.get_http_version() == "1.0",
+            path=path_of(self._target),
             keep_alive=keep_alive,
-            arrived=self._now,
-            refusal=refusal,
+            http_1_0=version == "1.0",
+            length=self._length,
+            chunked=self._chunked,
+            wishes=self._wishes,
         )
+        return Request(head, bytes(self._body), self._now, refusal)
+
+
+def _names_gzip(accepted: bytes) -> bool:
+    """Whether an Accept-Encoding takes gzip.
+
+    >>> _names_gzip(b"deflate, gzip;q=0.5"), _names_gzip(b"gzip;q=0")
+    (True, False)
+    """
+    for coding in accepted.lower().split(b","):
+        name, _, weight = coding.partition(b";")
+        if name.strip() == b"gzip":
+            return weight.replace(b" ", b"").rstrip(b"0").rstrip(b".") not in (b"q=", b"q=0")
+    return False

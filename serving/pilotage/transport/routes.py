@@ -3,77 +3,86 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from pilotage.runtime.errors import Refused
 from pilotage.runtime.metrics import CONTENT_TYPE, Metrics
 from pilotage.transport.dataplane import Dataplane
-from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.http import Answer, Request, refused
+from pilotage.transport.errors import ProtocolError, shown, worded
+from pilotage.transport.http import Answer, Head, Request, refused
+from pilotage.transport.openapi import document
+from pilotage.transport.rest import Rest
 
 log = logging.getLogger(__name__)
 
 _READ = ("GET", "HEAD")
 
+Reply = Callable[[Answer], None]
+Gone = Callable[[], bool]
 
-@dataclass(frozen=True)
-class _Route:
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers a path. `infers`: it asks the model, and is counted by the metrics."""
+
     methods: tuple[str, ...]
-    answer: Callable[[Request], Answer]
+    answer: Callable[[Request, Reply, Gone], Answer | None]
+    infers: bool = False
 
 
 class Routes:
     """The paths of one model, all known beforehand: a request is one look into a table."""
 
-    def __init__(self, dataplane: Dataplane, metrics: Metrics) -> None:
+    def __init__(self, dataplane: Dataplane, rest: Rest, metrics: Metrics) -> None:
         self.ready = True  # false from the moment that the process is told to end
         self._dataplane = dataplane
-        self._metrics = metrics
-        self._infers: set[str] = set()
+        self._rest = rest
+        openapi = document(dataplane.contract, dataplane.names, dataplane.versions)
         self._table = {
-            "/v2": _Route(_READ, lambda _: _json(dataplane.server_metadata())),
+            "/v2": _said(lambda: _json(dataplane.server_metadata())),
             # That the loop gets to answer is all that liveness asks; a slow or failing model is no reason to restart.
-            "/v2/health/live": _Route(_READ, lambda _: _json({"live": True})),
-            "/v2/health/ready": _Route(_READ, lambda _: self._readiness({"ready": self.ready})),
-            "/metrics": _Route(_READ, lambda _: Answer(200, metrics.render(), CONTENT_TYPE)),
+            "/v2/health/live": _said(lambda: _json({"live": True})),
+            "/v2/health/ready": _said(lambda: self._readiness({"ready": self.ready})),
+            "/v2/openapi.json": _said(lambda: _json(openapi)),
+            "/metrics": _said(lambda: Answer(200, metrics.render(), CONTENT_TYPE)),
         }
         for name in dataplane.names:
             for version in ("", *(f"/versions/{version}" for version in dataplane.versions)):
                 self._add_model(name, f"/v2/models/{name}{version}")
 
     def _add_model(self, name: str, path: str) -> None:
-        self._table[path] = _Route(_READ, lambda _: _json(self._dataplane.model_metadata(name)))
-        self._table[f"{path}/ready"] = _Route(_READ, lambda _: self._readiness({"name": name, "ready": self.ready}))
-        self._table[f"{path}/infer"] = _Route(("POST",), lambda request: self._infer(name, request))
-        self._infers.add(f"{path}/infer")
+        self._table[path] = _said(lambda: _json(self._dataplane.model_metadata(name)))
+        self._table[f"{path}/ready"] = _said(lambda: self._readiness({"name": name, "ready": self.ready}))
+        self._table[f"{path}/infer"] = Route(("POST",), partial(self._rest.infer, name), infers=True)
 
-    def counts(self, method: str, path: str) -> bool:
-        """Whether the metrics count this request: it asks this model for an inference."""
-        return method == "POST" and path in self._infers
+    def of(self, head: Head) -> Route:
+        """What answers such a request; where there is nothing, what says so."""
+        route = self._table.get(head.path)
+        if route is None:
+            return _refusing(self._not_found(head.path))
+        if head.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            error = ProtocolError(405, f"{head.method} is not for this path; use {allowed}", ("allow", allowed))
+            return _refusing(error)
+        return route
 
-    def answer(self, request: Request) -> Answer:
-        """The answer to a request, an error's included; nothing is raised, and no error shows the server's insides."""
+    def answer(self, route: Route, request: Request, reply: Reply, gone: Gone) -> Answer | None:
+        """The answer to a request, an error's included; or None, and `reply` is called with it once the model is done.
+
+        Nothing is raised, and no error shows the server's insides. `gone` tells whether the client has left.
+        """
         try:
             if request.refusal is not None:
                 raise request.refusal
-            route = self._table.get(request.path)
-            if route is None:
-                raise self._not_found(request.path)
-            if request.method not in route.methods:
-                allowed = ", ".join(route.methods)
-                error = ProtocolError(405, f"{request.method} is not for this path; use {allowed}")
-                return refused(error, ("allow", allowed))
-            return route.answer(request)
-        except ProtocolError as error:
-            return refused(error)
-        except Exception:
-            log.exception("a request to %s failed by a fault of this server", shown(request.path))
-            return refused(ProtocolError(500, "the server failed to answer this request; its log says why"))
-
-    def _infer(self, name: str, request: Request) -> Answer:
-        if not request.framed:
-            raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
-        return Answer(200, self._dataplane.infer(name, request.body))
+            return route.answer(request, reply, gone)
+        except (ProtocolError, Refused) as error:
+            return refused(worded(error))
+        except Exception as error:
+            log.exception("a request to %s failed by a fault of this server", shown(request.head.path))
+            return refused(worded(error))
 
     def _readiness(self, state: dict[str, object]) -> Answer:
         return Answer(200 if self.ready else 503, msgspec.json.encode(state))
@@ -86,5 +95,14 @@ class Routes:
         return ProtocolError(404, f"{shown(path)} is no path of this server; try /v2 or /v2/models/{names}/infer")
 
 
-def _json(document: object) -> Answer:
+def _refusing(error: ProtocolError) -> Route:
+    return Route((), lambda request, reply, gone: refused(error))
+
+
+def _said(answer: Callable[[], Answer]) -> Route:
+    """A route that is only read."""
+    return Route(_READ, lambda request, reply, gone: answer())
+
+
+def _json(document: Any) -> Answer:
     return Answer(200, msgspec.json.encode(document))

@@ -1,17 +1,23 @@
 """One connection against a transport that only remembers: order, ends and deadlines, without waiting for any."""
 
 import asyncio
+import inspect
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pilotage.bundle.format import BundleDocument, Contract, Tensor
+from pilotage.runtime.batch import Batcher
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.metrics import Metrics
+from pilotage.runtime.model import Model
 from pilotage.transport.connection import Connection, Shared
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.http import Writer
 from pilotage.transport.limits import Limits
+from pilotage.transport.rest import Rest
 from pilotage.transport.routes import Routes
 
 LIMITS = Limits(max_body=1000, connection_seconds=60, max_connections=3)
@@ -70,11 +76,22 @@ def infer(number: int) -> bytes:
 
 
 @pytest.fixture
-def shared() -> Shared:
+def turns() -> list[Callable[[], object]]:
+    """What the loop was asked to do soon, in a test that does it later."""
+    return []
+
+
+@pytest.fixture
+def shared(turns: list[Callable[[], object]], request: pytest.FixtureRequest) -> Shared:
+    """The model answers at once, or, in a test that takes `turns`, when the test does them."""
+    later = "turns" in inspect.signature(request.function).parameters
     identity = Identity("m", "1", "m", "1", "local", 0)
     metrics = Metrics(identity, {})
     document = BundleDocument("m", "1", CONTRACT, {}, {})
-    routes = Routes(Dataplane(identity, document, FakeSession()), metrics)  # type: ignore[arg-type]
+    model = Model(FakeSession(), CONTRACT, metrics, [{"x": np.ones(1, dtype=np.float32)}])  # type: ignore[arg-type]
+    soon = turns.append if later else lambda call: call()
+    dataplane = Dataplane(identity, document, model, Batcher(model, metrics, soon, soon))
+    routes = Routes(dataplane, Rest(dataplane, CONTRACT, LIMITS.max_body), metrics)
     return Shared(routes, metrics, Writer(identity), LIMITS)
 
 
@@ -93,6 +110,49 @@ def test_pipelined_requests_are_answered_in_order(shared: Shared) -> None:
     assert transport.codes == [200] * 4
     assert transport.written.endswith(b"}")
     assert not transport.ended
+
+
+def test_while_the_model_runs_what_follows_waits_and_answers_keep_their_order(
+    shared: Shared, turns: list[Callable[[], object]]
+) -> None:
+    connection, transport = connect(shared)
+    connection.data_received(infer(1) + LIVE + infer(2))
+    assert (transport.codes, transport.reading, shared.metrics.in_flight) == ([], False, 2)
+    while turns:
+        turns.pop(0)()
+    assert (transport.codes, transport.reading, shared.metrics.in_flight) == ([200] * 3, True, 0)
+    places = [transport.written.index(part) for part in (b'"id":"1"', b'{"live":true}', b'"id":"2"')]
+    assert places == sorted(places)
+
+
+def test_requests_of_several_connections_share_a_call(shared: Shared, turns: list[Callable[[], object]]) -> None:
+    clients = [connect(shared) for _ in range(3)]
+    for number, (connection, _) in enumerate(clients):
+        connection.data_received(infer(number))
+    assert len(turns) == 1
+    turns.pop()()
+    assert [transport.codes for _, transport in clients] == [[200]] * 3
+    assert b"pilotage_batch_rows_sum" in shared.metrics.render()
+
+
+def test_a_client_that_leaves_while_it_waits_for_the_model_is_no_answer(
+    shared: Shared, turns: list[Callable[[], object]]
+) -> None:
+    connection, transport = connect(shared)
+    connection.data_received(infer(1) + infer(2))
+    transport.close()
+    connection.connection_lost(None)
+    turns.pop()()
+    assert (turns, transport.codes, shared.metrics.in_flight) == ([], [], 0)
+
+
+def test_a_connection_that_waits_for_the_model_is_not_idle(shared: Shared, turns: list[Callable[[], object]]) -> None:
+    connection, transport = connect(shared)
+    connection.data_received(infer(1))
+    connection.close_if_idle()
+    assert connection.eof_received()
+    turns.pop()()
+    assert (transport.codes, transport.ended) == ([200], "close")
 
 
 def test_a_client_that_does_not_read_is_not_read_from(shared: Shared) -> None:

@@ -9,7 +9,8 @@ from onnx import TensorProto, helper
 
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import Contract, Tensor
-from pilotage.runtime.session import RunError, Session
+from pilotage.runtime.errors import RunError
+from pilotage.runtime.session import Session
 
 DECLARED = Contract((Tensor("x", "FP32", (-1, 2)),), (Tensor("y", "FP32", (-1, 2)),))
 

@@ -1,0 +1,217 @@
+"""Requests that arrived in one poll of the loop run in one call of the model.
+
+No timer forms a batch: the first request of a poll asks for a flush, and the loop gets to it when it has read what
+there was to read. So an idle server adds nothing, and a busy one answers many for little more than the price of one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from pilotage.runtime.cost import Cost
+from pilotage.runtime.errors import DeadlinePassed, Overloaded, RunError
+from pilotage.runtime.metrics import Metrics
+from pilotage.runtime.model import Arrays, Model
+
+Outcome = Arrays | Exception
+CallSoon = Callable[..., Any]
+
+INLINE_SECONDS = 0.005
+"""A call that takes longer runs in the worker thread, so that health, metrics and other connections stay prompt."""
+WORKER_SECONDS = 0.05  # what a batch of such a model may take
+MOST_ROWS = 4096  # of several requests together; a single larger one runs by itself
+
+BURST_SECONDS = 0.1
+STANDING_SECONDS = 0.005
+"""How long a request may have to wait. A burst is taken in whole; but a queue that has not been empty for as long as
+a burst may wait is no burst, and is kept short (Ben Maurer, "Fail at Scale", ACM Queue 13:8, 2015)."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One request, of which the last byte has `arrived`. `reply` is called once on the loop, unless its client has
+    `gone`. Times are monotonic seconds."""
+
+    inputs: Arrays
+    rows: int
+    reply: Callable[[Outcome], None]
+    arrived: float
+    deadline: float | None = None
+    gone: Callable[[], bool] | None = None
+    alone: bool = False  # runs by itself: it was in a batch that failed
+    shape: Any = field(default=None, repr=False)  # what must be equal to share a call
+
+
+class Batcher:
+    """The queue before the model. All of it happens on the loop but a slow model's call itself."""
+
+    def __init__(
+        self,
+        model: Model,
+        metrics: Metrics,
+        call_soon: CallSoon,
+        call_soon_threadsafe: CallSoon,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._call_soon = call_soon
+        self._call_soon_threadsafe = call_soon_threadsafe
+        self._clock = clock
+        self._cost = Cost()
+        self._worker: ThreadPoolExecutor | None = None  # most models never need it
+        self._queue: deque[Job] = deque()
+        self._queued_rows = 0
+        self._most_rows = 16  # of one call; follows what calls take
+        self._row_seconds = 0.0  # what one row more costs, in calls of that size
+        self._scheduled = False
+        self._running_until: float | None = None  # the worker's call, as far as one can tell
+        self._empty_at = clock()
+        model.warm(self._learn)
+
+    def submit(self, job: Job) -> None:
+        """Queue a request, or tell it at once that there is no use in waiting."""
+        if self._queued_rows * self._row_seconds > STANDING_SECONDS and (wait := self._too_long()):
+            self._metrics.shed("overload")
+            job.reply(Overloaded(wait))
+            return
+        if not self._model.uniform:
+            job.shape = self._model.shape_of(job.inputs)
+        self._queue.append(job)
+        self._queued_rows += job.rows
+        if not self._scheduled and self._running_until is None:
+            self._scheduled = True
+            self._call_soon(self._flush)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self._queue and self._running_until is None
+
+    def _too_long(self) -> float:
+        """Seconds that one more request would wait, when that is longer than it may; else 0."""
+        now = self._clock()
+        wait = self._queued_rows * self._row_seconds
+        if self._running_until is not None:
+            wait += max(0.0, self._running_until - now)
+        longest = BURST_SECONDS if now - self._empty_at <= BURST_SECONDS else STANDING_SECONDS
+        return wait if wait > max(longest, 2 * self._cost.of(1)) else 0.0
+
+    def _wake(self) -> None:
+        if not self._scheduled and self._running_until is None:
+            self._scheduled = True
+            self._call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        jobs = self._take(self._clock())
+        if jobs:
+            self._start(jobs)
+        if self._queue:
+            self._wake()
+
+    def _take(self, now: float) -> list[Job]:
+        """The next jobs that may share a call; those that nobody waits for any more are dropped."""
+        jobs: list[Job] = []
+        rows, queue, alone = 0, self._queue, not self._model.batchable
+        while queue:
+            job = queue[0]
+            if jobs and (alone or job.alone or job.shape != jobs[0].shape or rows + job.rows > self._most_rows):
+                return jobs
+            queue.popleft()
+            self._queued_rows -= job.rows
+            if job.gone is not None and job.gone():
+                self._metrics.shed("client_gone")
+                continue
+            if job.deadline is not None and job.deadline < now:
+                self._metrics.shed("deadline")
+                job.reply(DeadlinePassed())
+                continue
+            self._metrics.waited(now - job.arrived)
+            jobs.append(job)
+            rows += job.rows
+            alone = alone or job.alone
+        self._empty_at = now
+        return jobs
+
+    def _start(self, jobs: list[Job]) -> None:
+        inputs = _joined(jobs)
+        if refusals := self._model.refusals(inputs, [job.rows for job in jobs]):
+            jobs = [job for job, refusal in zip(jobs, refusals, strict=True) if not _replied(job, refusal)]
+            if not jobs:
+                return
+            inputs = _joined(jobs)
+        began = self._clock()
+        seconds = self._cost.of(sum(job.rows for job in jobs))
+        if seconds <= INLINE_SECONDS:
+            self._finish(jobs, inputs, self._run(inputs), began)
+            return
+        self._running_until = began + seconds
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, "model")
+        self._worker.submit(self._run, inputs).add_done_callback(
+            lambda done: self._call_soon_threadsafe(self._back, jobs, inputs, done, began)
+        )
+
+    def _run(self, inputs: Arrays) -> Outcome:
+        try:
+            return self._model.run(inputs)
+        except RunError as error:
+            return error
+
+    def _back(self, jobs: list[Job], inputs: Arrays, done: Future[Outcome], began: float) -> None:
+        """A call of the worker has ended."""
+        self._running_until = None
+        self._finish(jobs, inputs, done.result(), began)
+        if self._queue:
+            self._wake()
+
+    def _finish(self, jobs: list[Job], inputs: Arrays, outcome: Outcome, began: float) -> None:
+        rows = sum(job.rows for job in jobs)
+        if isinstance(outcome, Exception):
+            self._failed(jobs, outcome)
+            return
+        seconds = self._clock() - began
+        self._metrics.ran(rows, seconds)
+        self._learn(rows, seconds)
+        for job, answer in zip(jobs, self._model.answers([job.rows for job in jobs], inputs, outcome), strict=True):
+            job.reply(answer)
+
+    def _failed(self, jobs: list[Job], error: Exception) -> None:
+        """One poisoned request fails alone: the others of its batch run again, each by itself."""
+        if len(jobs) == 1:
+            jobs[0].reply(error)
+            return
+        for job in reversed(jobs):
+            job.alone = True
+            self._queue.appendleft(job)
+            self._queued_rows += job.rows
+
+    def _learn(self, rows: int, seconds: float) -> None:
+        """Twice the rows while calls are short, half of them when they got too long."""
+        self._cost.learn(rows, seconds)
+        budget = INLINE_SECONDS if self._cost.of(1) <= INLINE_SECONDS else WORKER_SECONDS
+        if rows > self._most_rows // 2 and seconds < budget / 2:
+            self._most_rows = min(2 * self._most_rows, MOST_ROWS)
+        elif 1 < rows <= self._most_rows and seconds > budget:
+            self._most_rows = max(1, self._most_rows // 2)
+        self._row_seconds = self._cost.of(self._most_rows) / self._most_rows
+
+
+def _joined(jobs: list[Job]) -> Arrays:
+    if len(jobs) == 1:
+        return jobs[0].inputs
+    return {name: np.concatenate([job.inputs[name] for job in jobs]) for name in jobs[0].inputs}
+
+
+def _replied(job: Job, refusal: Exception | None) -> bool:
+    if refusal is not None:
+        job.reply(refusal)
+    return refusal is not None

@@ -1,0 +1,145 @@
+"""A loaded model with its contract: what may go in, one call, and what may come out."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from math import isfinite
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from pilotage.bundle.format import Contract
+from pilotage.runtime.door import Door
+from pilotage.runtime.errors import NotFinite, Refused, RunError
+from pilotage.runtime.metrics import Metrics
+from pilotage.runtime.session import Session
+
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+Outcome = Arrays | Exception
+
+_ALIKE = 1e-3  # a row's answer alone and in a batch: sums are formed in another order, no more
+
+
+class Model:
+    """Runs batches: the rows of several requests in one call, each answered as if it had come by itself."""
+
+    def __init__(
+        self, session: Session, contract: Contract, metrics: Metrics, golden: Sequence[Mapping[str, Array]]
+    ) -> None:
+        """`golden`: the bundle's own requests, at least one. Raises RunError when the model fails on them."""
+        self._session = session
+        self._metrics = metrics
+        self._door = Door(contract)
+        metrics.refused = self._door.refused
+        self._outputs = contract.outputs
+        self._floats = [tensor.name for tensor in contract.outputs if tensor.datatype.startswith("FP")]
+        tensors = (*contract.inputs, *contract.outputs)
+        self.uniform = all(size >= 0 for tensor in contract.inputs for size in tensor.shape[1:])
+        self._golden = [dict(inputs) for inputs in golden]
+        self.batchable = all(tensor.shape[:1] == (-1,) for tensor in tensors) and self._rows_are_apart()
+
+    def warm(self, learn: Callable[[int, float], None]) -> None:
+        """Run golden requests, each twice: the first run of a shape allocates, the second shows what it takes."""
+        for inputs in self._golden[:4]:
+            self.run(inputs)
+            began = monotonic()
+            self.run(inputs)
+            learn(self.rows(inputs), monotonic() - began)
+
+    def rows(self, inputs: Arrays) -> int:
+        """How many rows a request has. Raises Refused when its inputs do not have equally many."""
+        if not self.batchable:
+            return 1
+        arrays = iter(inputs.values())
+        rows = len(next(arrays))
+        for array in arrays:
+            if len(array) != rows:
+                raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
+        return rows
+
+    def shape_of(self, inputs: Arrays) -> tuple[tuple[int, ...], ...]:
+        """What must be equal for two requests to share a call, where the contract leaves it open."""
+        return tuple(array.shape[1:] for array in inputs.values())
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """One call; may be made off the loop. Raises RunError."""
+        return self._session.run(inputs)
+
+    def refusals(self, inputs: Arrays, rows: Sequence[int]) -> list[Refused | None]:
+        """For each of the requests whose rows these are, why the contract does not take it; [] when all are taken."""
+        starts = [0] if not self.batchable else list(accumulate(rows[:-1], initial=0))
+        found = self._door.check(inputs, starts)
+        if not found:
+            return []
+        refused: list[Refused | None] = [None] * len(rows)
+        for refusal in found:
+            request = bisect_right(starts, refusal.row) - 1
+            refused[request] = Refused(refusal.message(starts[request]))
+        return refused
+
+    def answers(self, rows: Sequence[int], inputs: Arrays, outputs: Arrays) -> list[Outcome]:
+        """What each of the requests gets of a call's outputs; and those that are good are counted as what was seen."""
+        good = self._all_finite(outputs)
+        if len(rows) == 1:
+            if not good and (error := self._not_finite(outputs)):
+                return [error]
+            self._metrics.note(inputs, outputs)
+            return [outputs]
+        if any(len(array) != sum(rows) for array in outputs.values()):
+            return [RunError("the model's answer has another number of rows than the request")] * len(rows)
+        answers: list[Outcome] = []
+        first = 0
+        for count in rows:
+            mine = {name: array[first : first + count] for name, array in outputs.items()}
+            answers.append(mine if good else self._not_finite(mine) or mine)
+            first += count
+        if good:
+            self._metrics.note(inputs, outputs)
+        else:
+            self._note_good(answers, rows, inputs)
+        return answers
+
+    def _note_good(self, answers: list[Outcome], rows: Sequence[int], inputs: Arrays) -> None:
+        first = 0
+        for answer, count in zip(answers, rows, strict=True):
+            if not isinstance(answer, Exception):
+                self._metrics.note({name: array[first : first + count] for name, array in inputs.items()}, answer)
+            first += count
+
+    def _all_finite(self, outputs: Arrays) -> bool:
+        """A sum of squares is finite only if all of them are; where it is not, `_not_finite` looks closer."""
+        for name in self._floats:
+            flat = outputs[name].ravel()
+            if not isfinite(flat.dot(flat)):
+                return False
+        return True
+
+    def _not_finite(self, outputs: Arrays) -> NotFinite | None:
+        for name in self._floats:
+            finite = np.isfinite(outputs[name])
+            if not finite.all():
+                row = int(np.argwhere(~finite)[0][0]) if finite.ndim else 0
+                return NotFinite(f"the model's answer is not finite: output {name!r}, row {row}")
+        return None
+
+    def _rows_are_apart(self) -> bool:
+        """Whether golden rows are answered alike alone and together: a free first dimension need not be a batch."""
+        alike = [i for i in self._golden if self.shape_of(i) == self.shape_of(self._golden[0])][:8]
+        try:
+            apart = [self.run(inputs) for inputs in alike]
+            together = self.run({name: np.concatenate([i[name] for i in alike]) for name in alike[0]})
+        except (RunError, ValueError):
+            return False
+        return all(_alike(np.concatenate([a[name] for a in apart]), array) for name, array in together.items())
+
+
+def _alike(apart: Array, together: Array) -> bool:
+    if apart.shape != together.shape:
+        return False
+    if apart.dtype.kind != "f":
+        return bool((apart == together).all())
+    return bool(np.allclose(apart, together, rtol=_ALIKE, atol=_ALIKE, equal_nan=True))

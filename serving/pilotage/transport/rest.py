@@ -1,0 +1,55 @@
+"""V2's inference over HTTP: a body to a request of the model, and what it answers to a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pilotage.bundle.format import Contract
+from pilotage.runtime.batch import Outcome
+from pilotage.transport.dataplane import Dataplane
+from pilotage.transport.encoding import deflate, inflate
+from pilotage.transport.errors import ProtocolError
+from pilotage.transport.http import BINARY, JSON, TENSORS, Answer, Request, Wishes, refused
+from pilotage.transport.v2 import Codec, InferRequest
+
+_WORTH_PACKING = 16 << 10  # bytes; below that gzip costs more time than the network does
+
+
+class Rest:
+    """The one verb that needs the model."""
+
+    def __init__(self, dataplane: Dataplane, contract: Contract, max_body: int) -> None:
+        self._dataplane = dataplane
+        self._codec = Codec(contract)
+        self._max_body = max_body
+
+    def infer(
+        self, name: str, request: Request, reply: Callable[[Answer], None], gone: Callable[[], bool]
+    ) -> Answer | None:
+        """Hand a request to the model; `reply` is called with the answer. Raises ProtocolError when it is wrong."""
+        if not request.head.framed:
+            raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
+        wishes, body = request.head.wishes, request.body
+        if wishes.gzipped:
+            body = inflate(body, self._max_body)
+        wanted = self._codec.decode(body, wishes.json_length)
+        seconds = wanted.timeout if wishes.seconds is None else min(wishes.seconds, wanted.timeout or wishes.seconds)
+        deadline = None if seconds is None else request.arrived + seconds
+        told = lambda outcome: reply(self._answer(name, wanted, wishes, outcome))  # noqa: E731
+        self._dataplane.infer(wanted, told, request.arrived, deadline, gone)
+        return None
+
+    def _answer(self, name: str, wanted: InferRequest, wishes: Wishes, outcome: Outcome) -> Answer:
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            body, json_length = self._codec.encode(name, self._dataplane.identity.version, wanted, outcome)
+        except Exception as error:
+            return refused(self._dataplane.worded(error))
+        headers: tuple[tuple[str, str], ...] = ()
+        if json_length is not None:
+            headers = ((TENSORS, str(json_length)),)
+        if wishes.takes_gzip and len(body) > _WORTH_PACKING:
+            body = deflate(body)
+            headers = (*headers, ("content-encoding", "gzip"))
+        return Answer(200, body, JSON if json_length is None else BINARY, headers)
