@@ -28,13 +28,15 @@ def parser() -> argparse.ArgumentParser:
     release.add_argument("--deployment", help="the ModelDeployment to change (default: NAME)")
 
     serve = commands.add_parser("serve", help="serve a bundle over HTTP (Open Inference Protocol)")
-    _add_directory(serve)
+    serve.add_argument("source", metavar="DIR|oci://…", help="the bundle's folder, or oci://host[:port]/name@sha256:…")
     serve.add_argument("--host", default="0.0.0.0")  # noqa: S104 a pod's address is only known to its cluster
     serve.add_argument("--port", type=int, default=8080)
     serve.add_argument("--digest", help="refuse to serve any other bundle")
     serve.add_argument("--max-body", type=_positive, default=16 << 20, metavar="BYTES", help="default 16 MiB")
     serve.add_argument("--connection-seconds", type=_positive, default=60, help="a kept connection's life, jittered")
     serve.add_argument("--drain-seconds", type=_not_negative, default=20, help="time for open requests after SIGTERM")
+    serve.add_argument("--banner", action="store_true", help="show the contract and a request, as at a terminal")
+    _add_registry(serve)
 
     fetch = commands.add_parser("fetch", help="download a bundle and verify every byte")
     fetch.add_argument("--uri", required=True, help="oci://host[:port]/name")

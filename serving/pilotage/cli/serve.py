@@ -1,17 +1,38 @@
 """`serve`: the server of one bundle, on a laptop as in a pod."""
 
 import argparse
+import json
+import sys
+from pathlib import Path
+
+from pilotage.bundle.format import GOLDEN, BundleDocument
+from pilotage.cli.source import bundle_of
 
 
 def serve_command(chosen: argparse.Namespace) -> int:
-    from pilotage.transport.server import serve
+    directory, digest = bundle_of(
+        chosen.source, chosen.digest, plain_http=chosen.plain_http, credentials=chosen.credentials
+    )
+    from pilotage.transport.server import Settings, serve
 
-    return serve(
-        chosen.directory,
+    def show(document: BundleDocument, digest: str, url: str) -> None:
+        from pilotage.cli.banner import banner
+
+        print(banner(document, _golden_request(directory), url, digest), file=sys.stderr, flush=True)
+
+    settings = Settings(
+        directory=directory,
         host=chosen.host,
         port=chosen.port,
-        digest=chosen.digest,
+        digest=digest,
         max_body=chosen.max_body,
         connection_seconds=chosen.connection_seconds,
         drain_seconds=chosen.drain_seconds,
     )
+    return serve(settings, show if chosen.banner or sys.stderr.isatty() else None)
+
+
+def _golden_request(directory: Path) -> dict[str, object]:
+    with (directory / GOLDEN).open("rb") as file:
+        request: dict[str, object] = json.loads(file.readline())["request"]
+    return request
