@@ -112,7 +112,7 @@ def _wants_bytes(output: _Output, default: bool) -> bool:
     where = f"output {shown(output.name)}"
     if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
         raise _wrong(f"{where} has parameter {unknown[0]}; this server shares no memory, the answer has the data")
-    if parameters.get("classification"):
+    if parameters.get("classification"):  # 0 is none
         raise _wrong(f"{where} has parameter classification, which this server does not have; sort the answer yourself")
     return _flag(parameters, "binary_data", where, default)
 
@@ -128,7 +128,9 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str, default: bool = 
 
 def _timeout(parameters: Mapping[str, Any]) -> float | None:
     """Seconds; 0 is none, as in Triton."""
-    value = parameters.get("timeout") or 0
+    value = parameters.get("timeout")
+    if value is None:
+        return None
     if type(value) is not int or not 0 <= value <= _MAX_TIMEOUT:
         raise _wrong(f"the request has timeout {_said(value)}; it is a whole number of microseconds")
     return value / 1e6 or None

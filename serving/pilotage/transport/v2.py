@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pilotage.bundle.format import Contract, Tensor
-from pilotage.transport import binary, typed
+from pilotage.transport import binary, typed, wide
 from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.explain import Explainer
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure
@@ -47,6 +47,7 @@ class Codec:
         self._all = self._structure.outputs((), binary=False)
         self._all_in_bytes = self._structure.outputs((), binary=True)
         self._inputs = tuple((tensor, DataReader(tensor)) for tensor in contract.inputs)
+        self._wide = wide.reader(contract)
         self._decode = typed.decoder(contract).decode
         self._explainer = Explainer(contract, self._structure, {tensor.name: reader for tensor, reader in self._inputs})
 
@@ -56,6 +57,8 @@ class Codec:
         Raises ProtocolError(400, …), and nothing else, whatever the bytes. Values are not judged: infinities and the
         contract's ranges are the door's.
         """
+        if self._wide is not None and head is None and (read := self._wide.read(body)) is not None:
+            return InferRequest(read[0], {self._inputs[0][0].name: read[1]}, self._all)
         try:
             request = self._decode(body if head is None else body[:head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
