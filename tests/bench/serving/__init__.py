@@ -1,0 +1,1 @@
+"""How fast and how small the server is, beside others that serve the same models on the same core."""
