@@ -52,6 +52,13 @@ class Collector:
         return [event for received in self.received for event in received.events]
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that leave, or do not trust it, are what the tests are about."""
+
+
 @contextmanager
 def collecting(certificate: Path | None = None, **how: Any) -> Iterator[Collector]:
     """A collector on a free loopback port, with TLS by the `certificate` (and key) of a file."""
@@ -78,8 +85,7 @@ def collecting(certificate: Path | None = None, **how: Any) -> Iterator[Collecto
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Quiet(("127.0.0.1", 0), Handler)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)

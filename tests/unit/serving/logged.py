@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 
 from pilotage.bundle.format import Contract, Feature, Tensor
 from pilotage.runtime.identity import Identity
 
 Array = np.ndarray[Any, Any]
 WAIT = 30.0  # seconds before a test gives up; nothing is expected to take long
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 IDENTITY = Identity("fraud", "3", "fraud-prod", "fraud-v3", "1a2b3c4d5e", 1_700_000_000)
 
 

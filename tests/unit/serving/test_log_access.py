@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport.log.access import AccessLog
-from pilotage.transport.log.redaction import Secrets
-from tests.unit.serving.logged import CONTRACT, IDENTITY
+from tests.unit.serving.logged import CONTRACT, IDENTITY, PATIENT, asked
 
 OPEN = Contract((Tensor("input", "FP32", (-1, 3)),), CONTRACT.outputs)
 
@@ -35,7 +34,7 @@ class Written:
 def access(written: Written, contract: Contract = CONTRACT, per_second: int = 2, errors: int = 3) -> AccessLog:
     return AccessLog(
         IDENTITY,
-        Secrets(contract),
+        contract,
         written,
         per_second=per_second,
         errors_per_second=errors,
@@ -45,7 +44,7 @@ def access(written: Written, contract: Contract = CONTRACT, per_second: int = 2,
 
 def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
     written = Written()
-    access(written).answered(200, 0.0123456, "rest", 0.001, 16, "r-1")
+    access(written).answered(200, 0.0123456, "rest", asked(16), 0.001)
     assert written.documents == [
         {
             "time": "2023-11-14T22:13:20.250+00:00",
@@ -54,14 +53,27 @@ def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
             "code": 200,
             "duration_ms": 12.346,
             "queue_ms": 1.0,
-            "rows": 16,
-            "id": "r-1",
             "transport": "rest",
             "model": "fraud-prod",
             "version": "fraud-v3",
             "revision": "1a2b3c4d5e",
+            "id": "r-1",
+            "rows": 16,
         }
     ]
+
+
+def test_a_request_that_could_not_be_read_has_no_id_and_no_rows() -> None:
+    written = Written()
+    access(written).answered(400, 0.1, "rest", error="the body is empty")
+    assert not {"id", "rows"} & written.documents[0].keys()
+
+
+def test_a_model_without_a_free_first_dimension_takes_one_row() -> None:
+    written = Written()
+    contract = Contract((Tensor("input", "FP32", (16, 3)),), CONTRACT.outputs)
+    access(written, contract).answered(200, 0.1, "rest", asked(16))
+    assert written.documents[0]["rows"] == 1
 
 
 @pytest.mark.parametrize(("code", "level"), [(200, "info"), (400, "warning"), (429, "warning"), (500, "error")])
@@ -117,10 +129,11 @@ def test_lines_that_nobody_takes_are_told_as_left_out_once_somebody_does() -> No
     assert [(line["good"], line["errors"]) for line in written.documents] == [(3, 1)]
 
 
+@PATIENT
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))
 def test_no_id_and_no_error_breaks_its_line(request_id: str, error: str) -> None:
     written = Written()
-    access(written).answered(400, 0.1, "rest", request_id=request_id, error=error)
+    access(written).answered(400, 0.1, "rest", request=asked(request_id=request_id), error=error)
     (line,) = written.lines
     assert line.endswith(b"}\n")
     assert all(0x20 <= byte < 0x7F for byte in line[:-1])
@@ -130,7 +143,7 @@ def test_no_id_and_no_error_breaks_its_line(request_id: str, error: str) -> None
 
 def test_a_long_id_and_a_long_error_are_cut() -> None:
     written = Written()
-    access(written).answered(400, 0.1, "rest", request_id="\U0001f600" * 10_000, error="\x00" * 10_000)
+    access(written).answered(400, 0.1, "rest", request=asked(request_id="\U0001f600" * 10_000), error="\x00" * 10_000)
     assert len(written.lines[0]) < 5000
 
 

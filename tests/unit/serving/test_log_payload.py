@@ -13,7 +13,7 @@ from pilotage.transport.log.excerpt import Bounds, Excerpts
 from pilotage.transport.log.line import json_line
 from pilotage.transport.log.outlet import Outlet
 from pilotage.transport.log.payload import Entry, PayloadLog, Wording
-from tests.unit.serving.logged import CONTRACT, IDENTITY, WAIT, Array, Asked, FakeSink, answers, asked, feature
+from tests.unit.serving.logged import CONTRACT, IDENTITY, PATIENT, WAIT, Array, Asked, FakeSink, answers, asked, feature
 
 
 def logged(
@@ -96,6 +96,18 @@ def test_the_gap_to_the_next_is_geometric() -> None:
     assert gaps == [1, 2, 4]  # 1 + floor(log2(1 / u)) for u = 1, 0.5, 0.1
 
 
+def test_one_that_lies_far_off_is_drawn_anew_when_half_a_billion_requests_are_over() -> None:
+    throws = iter([0.5, 0.0, 0.5])
+    outlet: Outlet[Entry] = Outlet(FakeSink(), capacity=100)
+    log = PayloadLog(CONTRACT, outlet, 1e-12, chance=lambda: next(throws))
+    assert log._until == 1 << 29
+    log._until = 1
+    log.offer(asked(), answers())
+    assert outlet._queue.qsize() == 0
+    log.offer(asked(), answers())  # drawn as the very next
+    assert outlet._queue.qsize() == 1
+
+
 def test_numbers_that_are_not_finite_are_null() -> None:
     found = excerpt(Tensor("x", "FP32", (-1,)), np.array([1, np.nan, np.inf, -np.inf], np.float32))
     assert found["data"] == [1.0, None, None, None]
@@ -132,6 +144,7 @@ def test_what_the_contract_redacts_is_not_shown(tensor: Tensor, shape: tuple[int
     assert excerpt(tensor, np.ones(shape, np.float32)) == {"datatype": "FP32", "shape": list(shape), **shown}
 
 
+@PATIENT
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(16, 2000), st.sampled_from(["FP32", "BYTES"]))
 def test_no_cut_shows_a_redacted_value(rows: int, columns: int, size: int, datatype: str) -> None:
     features = tuple(feature(f"f{column}", redact=column % 2 == 0) for column in range(columns))
@@ -164,6 +177,7 @@ def test_texts_are_cut_and_their_bytes_need_not_be_text() -> None:
     assert array[0, 1] == "x" * 5000  # the caller's own is as it was
 
 
+@PATIENT
 @given(
     st.integers(0, 200),
     st.integers(0, 50),

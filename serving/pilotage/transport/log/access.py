@@ -7,8 +7,10 @@ written and says how much was left out.
 import time
 from collections.abc import Callable
 
+from pilotage.bundle.format import Contract
 from pilotage.runtime.identity import Identity
 from pilotage.transport.log.line import clean, json_line, moment
+from pilotage.transport.log.payload import Request
 from pilotage.transport.log.redaction import Secrets
 
 LOGGER = "access"
@@ -25,7 +27,7 @@ class AccessLog:
     def __init__(
         self,
         identity: Identity,
-        secrets: Secrets,
+        contract: Contract,
         write: Callable[[bytes], bool],
         *,
         per_second: int = 1,
@@ -33,7 +35,8 @@ class AccessLog:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._who = {"model": identity.deployment, "version": identity.version, "revision": identity.revision}
-        self._secrets = secrets
+        self._secrets = Secrets(contract)
+        self._counts_rows = contract.inputs[0].name if contract.inputs[0].shape[:1] == (-1,) else ""
         self._write = write
         self._now = now
         self._per_second, self._errors_per_second = per_second, errors_per_second
@@ -45,15 +48,14 @@ class AccessLog:
         code: int,
         seconds: float,
         transport: str,
+        request: Request | None = None,
         queued: float = 0.0,
-        rows: int = 0,
-        request_id: str = "",
         error: str = "",
     ) -> None:
         """An inference request was answered with the HTTP status `code`, by gRPC with its equivalent.
 
-        `seconds` and `transport` ("rest", "grpc") as the metrics have them; `queued`, in seconds, and `rows` where it
-        got so far; `error` is the sentence that the caller got.
+        `seconds` as the metrics have them; `transport` is "rest" or "grpc"; `request` where it could be read;
+        `queued` the seconds that it waited; `error` the sentence that the caller got.
         """
         if code < 400:
             if not self._good:
@@ -65,7 +67,7 @@ class AccessLog:
                 self._errors_left_out += 1
                 return
             self._errors -= 1
-        if not self._write(self._line(code, seconds, transport, queued, rows, request_id, error)):
+        if not self._write(self._line(code, seconds, transport, request, queued, error)):
             if code < 400:
                 self._good_left_out += 1
             else:
@@ -91,7 +93,7 @@ class AccessLog:
             self._good_left_out = self._errors_left_out = 0
 
     def _line(
-        self, code: int, seconds: float, transport: str, queued: float, rows: int, request_id: str, error: str
+        self, code: int, seconds: float, transport: str, request: Request | None, queued: float, error: str
     ) -> bytes:
         line: dict[str, object] = {
             "time": moment(self._now()),
@@ -100,11 +102,12 @@ class AccessLog:
             "code": code,
             "duration_ms": round(seconds * 1000, 3),
             "queue_ms": round(queued * 1000, 3),
-            "rows": rows,
-            "id": clean(request_id, _ID),
             "transport": transport,
             **self._who,
         }
+        if request is not None:
+            line["id"] = clean(request.id, _ID)
+            line["rows"] = len(request.inputs[self._counts_rows]) if self._counts_rows else 1
         if error:
             line["error"] = clean(self._secrets.without(error), _ERROR)
         return json_line(line)

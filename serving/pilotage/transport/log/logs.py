@@ -12,7 +12,6 @@ from pilotage.transport.log.address import address_of
 from pilotage.transport.log.line import json_line
 from pilotage.transport.log.outlet import Outlet, Sink
 from pilotage.transport.log.payload import Entry, PayloadLog, Wording
-from pilotage.transport.log.redaction import Secrets
 from pilotage.transport.log.stdout import Stdout
 
 FLUSH_SECONDS = 2.0
@@ -39,7 +38,7 @@ class Logs:
         self._lines: Outlet[bytes] = Outlet(stdout, capacity=_LINES)
         self.access = AccessLog(
             identity,
-            Secrets(contract),
+            contract,
             self._lines.put,
             per_second=settings.access_per_second,
             errors_per_second=settings.access_errors_per_second,
