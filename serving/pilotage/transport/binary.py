@@ -68,7 +68,7 @@ def _texts(raw: bytes, count: int, shape: Sequence[int], tensor: Tensor) -> Arra
         try:
             texts.append(raw[end : end + size].decode())
         except UnicodeDecodeError:
-            raise unfit(tensor, f", {place(index, shape, tensor)}: text in UTF-8") from None
+            raise unfit(tensor, f", {place(index, shape, tensor)}: is no text in UTF-8") from None
         start = end + size
     if start != len(raw):
         raise unfit(tensor, f" has {len(raw) - start} bytes of data after its {count} texts")

@@ -1,15 +1,11 @@
 """V2 inference requests and responses: bytes to named arrays and back, as JSON, in binary, or mixed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
-from pilotage.bundle.format import Contract, Tensor
+from pilotage.bundle.format import Contract
 from pilotage.transport import binary, typed, wide
-from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.explain import Explainer
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure
 from pilotage.transport.tensordata import DataReader
@@ -112,32 +108,3 @@ class Codec:
             asked = [(output.name, output.as_bytes(parameters.binary_data_output)) for output in request.outputs]
             outputs = self._structure.outputs(asked, binary=False)
         return InferRequest(request.id or "", inputs, outputs, parameters.timeout / 1e6 or None)
-
-
-@lru_cache(1)
-def _codec(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Codec:
-    return Codec(Contract(inputs, outputs))
-
-
-@dataclass(frozen=True)
-class _Named:
-    id: str
-    inputs: Mapping[str, Array]
-    outputs: tuple[str, ...]
-
-
-def decode(body: bytes, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> _Named:
-    """Goes once the dataplane has a codec of its own."""
-    request = _codec(tuple(inputs), tuple(outputs)).decode(body, None)
-    return _Named(request.id, request.inputs, tuple(asked.tensor.name for asked in request.outputs))
-
-
-def encode(model: str, version: str, request_id: str, tensors: Sequence[Tensor], answers: Mapping[str, Array]) -> bytes:
-    """Goes once the dataplane has a codec of its own."""
-    for tensor in tensors:
-        answer = answers[tensor.name]
-        if answer.dtype.kind == "f" and not np.isfinite(answer).all():
-            row = int(np.argwhere(~np.isfinite(answer))[0][0]) if answer.ndim else 0
-            raise ProtocolError(500, f"the model's answer is not finite: output {shown(tensor.name)}, row {row}")
-    request = InferRequest(request_id, {}, tuple(Asked(tensor) for tensor in tensors))
-    return _codec((), tuple(tensors)).encode(model, version, request, answers)[0]

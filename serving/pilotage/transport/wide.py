@@ -23,7 +23,7 @@ _LARGEST_BODY = 1 << 20  # bytes; the parser keeps about fourteen for each
 
 def reader(contract: Contract) -> WideReader | None:
     """A reader for `contract` where it is one wide matrix of floats."""
-    if len(contract.inputs) > 1:
+    if len(contract.inputs) != 1:
         return None
     (tensor,) = contract.inputs
     if not tensor.datatype.startswith("FP") or len(tensor.shape) != 2 or tensor.shape[1] < _WIDE:

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pilotage.bundle.format import Feature, Tensor
-from pilotage.transport import v2
+from pilotage.bundle.format import Contract, Feature, Tensor
 from pilotage.transport.errors import ProtocolError
+from pilotage.transport.v2 import Asked, Codec, InferRequest
 
 FEATURES = (Feature("age", 18, 90, False), Feature("income", 0, 9e5, True))
 INPUT = Tensor("input", "FP32", (-1, 2), FEATURES)
@@ -22,9 +20,13 @@ def body(**changes: Any) -> bytes:
     return json.dumps({"inputs": [{key: value for key, value in tensor.items() if value is not ...}]}).encode()
 
 
-def refusal(content: bytes, tensor: Tensor = INPUT) -> str:
+def codec(*inputs: Tensor) -> Codec:
+    return Codec(Contract(inputs or (INPUT,), OUTPUTS))
+
+
+def refusal(content: bytes, *inputs: Tensor) -> str:
     with pytest.raises(ProtocolError) as caught:
-        v2.decode(content, (tensor,), OUTPUTS)
+        codec(*inputs).decode(content, None)
     assert caught.value.status == 400
     assert json.loads(caught.value.body()) == {"error": caught.value.message}
     return caught.value.message
@@ -37,11 +39,12 @@ def refusal(content: bytes, tensor: Tensor = INPUT) -> str:
         pytest.param([[1, 2.5], [3, 4]], [[1, 2.5], [3, 4]], id="nested data is read as it stands"),
         pytest.param([1, None, 3, 4], [[1, np.nan], [3, 4]], id="null in a float tensor is a missing value"),
         pytest.param([[1, None], [3, 4]], [[1, np.nan], [3, 4]], id="null in nested data too"),
+        pytest.param([[1, None], [None, None]], [[1, np.nan], [np.nan, np.nan]], id="a row may lack every value"),
         pytest.param([1, 2, 3, 16777217], [[1, 2], [3, 16777216]], id="numbers are rounded to the datatype"),
     ],
 )
 def test_floats_are_read(data: list[Any], wanted: list[list[float]]) -> None:
-    array = v2.decode(body(data=data), (INPUT,), OUTPUTS).inputs["input"]
+    array = codec().decode(body(data=data), None).inputs["input"]
     assert array.dtype == np.float32
     np.testing.assert_array_equal(array, np.array(wanted, dtype=np.float32))
 
@@ -60,7 +63,7 @@ def test_floats_are_read(data: list[Any], wanted: list[list[float]]) -> None:
 )
 def test_every_kind_of_datatype_is_read(datatype: str, data: list[Any], dtype: str) -> None:
     content = body(datatype=datatype, data=data, shape=[2])
-    array = v2.decode(content, (Tensor("input", datatype, (-1,)),), OUTPUTS).inputs["input"]
+    array = codec(Tensor("input", datatype, (-1,))).decode(content, None).inputs["input"]
     assert array.dtype == dtype
     assert array.tolist() == data
 
@@ -98,6 +101,10 @@ def test_every_kind_of_datatype_is_read(datatype: str, data: list[Any], dtype: s
         pytest.param(body(data=[1, 2, 1e39, 4]), "row 1, feature 'age': 1e+39 is out of FP32's", id="beyond FP32"),
         pytest.param(body(data=[1, 2, 10**400, 4]), "range", id="an integer beyond every float"),
         pytest.param(body().replace(b"2.5", b"NaN"), "not a V2 inference request", id="NaN, which JSON does not have"),
+        pytest.param(body(data=[[1, 2], "34"]), "row 1: no list", id="a text as long as a row"),
+        pytest.param(body(shape=[2**31 - 1, 2]), "has 4 elements; shape [2147483647, 2]", id="a shape beyond memory"),
+        pytest.param(body(data=[]), "has 0 elements", id="data without elements"),
+        pytest.param(body(data=None), "not a list", id="data that is null"),
         pytest.param(body(data="AAAA"), "not a list", id="data that is a text"),
         pytest.param(body(data=...), "has no data", id="no data"),
         pytest.param(
@@ -116,6 +123,9 @@ def test_a_wrong_request_is_told_what_is_wrong(content: bytes, says: str) -> Non
         pytest.param("INT8", [1, 128], "row 1: 128 is out of INT8's range", id="an integer out of range"),
         pytest.param("UINT8", [-1, 1], "row 0: -1 is out of UINT8's range", id="a negative unsigned"),
         pytest.param("INT32", [1, 1.5], "row 1: 1.5 is not a whole number", id="a fraction for an integer"),
+        pytest.param("INT64", [1, 2**63], "row 1: 9223372036854775808 is out of INT64's", id="one more than INT64"),
+        pytest.param("UINT64", [0, 10**30], "row 1: 1000000000000000000000000000000 is out of", id="beyond UINT64"),
+        pytest.param("INT64", [1, 1e300], "row 1: 1e+300 is not a whole number", id="a float too large to be exact"),
         pytest.param("INT32", [None, 1], "row 0: None is not a whole number", id="null for an integer"),
         pytest.param("BOOL", [1, True], "row 0: 1 is not true or false", id="a number for a boolean"),
         pytest.param("BYTES", ["a", 1], "row 1: 1 is not a text", id="a number for a text"),
@@ -126,53 +136,128 @@ def test_each_datatype_has_its_refusals(datatype: str, data: list[Any], says: st
     assert says in refusal(body(datatype=datatype, data=data, shape=[2]), Tensor("input", datatype, (-1,)))
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=12,
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    content = body(datatype="INT32", data=[1.0, -2e3], shape=[2])
+    array = codec(Tensor("input", "INT32", (-1,))).decode(content, None).inputs["input"]
+    assert (array.dtype, array.tolist()) == (np.int32, [1, -2000])
+
+
+def test_texts_that_are_lists_of_letters_to_python_stay_texts() -> None:
+    content = body(datatype="BYTES", data=[["ab", "cd"], ["ef", "gh"]])
+    array = codec(Tensor("input", "BYTES", (-1, 2))).decode(content, None).inputs["input"]
+    assert array.tolist() == [["ab", "cd"], ["ef", "gh"]]
+
+
+def test_deeper_tensors_are_read_flat_and_nested_alike() -> None:
+    cube = Tensor("input", "INT32", (-1, 2, 3))
+    nested = np.arange(12, dtype=np.int32).reshape(2, 2, 3)
+    for data in (nested.tolist(), nested.ravel().tolist()):
+        array = codec(cube).decode(body(datatype="INT32", shape=[2, 2, 3], data=data), None).inputs["input"]
+        np.testing.assert_array_equal(array, nested)
+    assert "row 1: 1 elements at depth 3" in refusal(
+        body(datatype="INT32", shape=[2, 2, 3], data=[[[1, 2, 3], [4, 5, 6]], [[1], [2]]]), cube
+    )
+
+
+TWO = (Tensor("age", "INT64", (-1, 1)), Tensor("city", "BYTES", (-1, 1)))
+AGE = {"name": "age", "datatype": "INT64", "shape": [1, 1], "data": [30]}
+CITY = {"name": "city", "datatype": "BYTES", "shape": [1, 1], "data": ["Bern"]}
+
+
+@pytest.mark.parametrize("inputs", [[AGE, CITY], [CITY, AGE]])
+def test_inputs_come_in_any_order_and_leave_in_the_contracts(inputs: list[Any]) -> None:
+    request = codec(*TWO).decode(json.dumps({"inputs": inputs}).encode(), None)
+    assert {name: array.tolist() for name, array in request.inputs.items()} == {"age": [[30]], "city": [["Bern"]]}
+    assert list(request.inputs) == ["age", "city"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ([AGE], "input 'city' is missing; the model takes age, city"),
+        ([AGE, AGE], "input 'age' is given twice"),
+        ([AGE, CITY, CITY], "input 'city' is given twice"),
+        ([{**AGE, "name": "CITY"}, AGE], "input 'CITY' is unknown"),
+    ],
 )
-TENSORS = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": st.just("input") | JSON,
-        "datatype": st.sampled_from(["FP32", "INT8", "BOOL", "BYTES"]) | JSON,
-        "shape": st.lists(st.integers(-2, 3), max_size=3) | JSON,
-        "data": st.lists(JSON, max_size=6) | JSON,
-        "parameters": JSON,
-    },
+def test_one_of_several_inputs_that_is_wrong_is_named(inputs: list[Any], says: str) -> None:
+    assert says in refusal(json.dumps({"inputs": inputs}).encode(), *TWO)
+
+
+LABEL, PROBABILITIES = OUTPUTS
+ALL = (Asked(LABEL), Asked(PROBABILITIES))
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        pytest.param({}, ("", ALL, None), id="nothing more: every output, as JSON"),
+        pytest.param({"id": "a-1"}, ("a-1", ALL, None), id="an id"),
+        pytest.param({"id": None, "outputs": None, "parameters": None}, ("", ALL, None), id="nulls, as some clients"),
+        pytest.param({"outputs": []}, ("", ALL, None), id="no output named is every output"),
+        pytest.param(
+            {"outputs": [{"name": "probabilities"}, {"name": "label"}]},
+            ("", (Asked(PROBABILITIES), Asked(LABEL)), None),
+            id="outputs in the order of asking",
+        ),
+        pytest.param({"parameters": {"timeout": 1500}}, ("", ALL, 0.0015), id="a timeout in microseconds"),
+        pytest.param({"parameters": {"timeout": 0, "priority": 1}}, ("", ALL, None), id="no timeout, and what we lack"),
+        pytest.param({"parameters": {"timeout": 2, "x": [{}]}}, ("", ALL, 2e-6), id="a timeout among unknowns"),
+        pytest.param(
+            {"parameters": {"binary_data_output": True}},
+            ("", (Asked(LABEL, True), Asked(PROBABILITIES, True)), None),
+            id="every output in binary",
+        ),
+        pytest.param(
+            {
+                "parameters": {"binary_data_output": True},
+                "outputs": [{"name": "label", "parameters": {"binary_data": False}}, {"name": "probabilities"}],
+            },
+            ("", (Asked(LABEL), Asked(PROBABILITIES, True)), None),
+            id="one output apart from the others",
+        ),
+        pytest.param(
+            {"outputs": [{"name": "label", "parameters": {"binary_data": True, "classification": 0, "x": 1}}]},
+            ("", (Asked(LABEL, True),), None),
+            id="an output in binary among unknowns",
+        ),
+    ],
 )
-REQUESTS = st.fixed_dictionaries({"inputs": st.lists(TENSORS, max_size=2) | JSON}, optional={"id": JSON})
+def test_what_is_asked_beside_the_inputs(more: dict[str, Any], wanted: tuple[Any, ...]) -> None:
+    request = codec().decode(json.dumps({**json.loads(body()), **more}).encode(), None)
+    assert (request.id, request.outputs, request.timeout) == wanted
 
 
-@given(
-    content=st.binary(max_size=60) | JSON.map(json.dumps).map(str.encode) | REQUESTS.map(json.dumps).map(str.encode),
-    tensor=st.sampled_from([INPUT, *(Tensor("input", word, (-1,)) for word in ("FP32", "INT8", "BOOL", "BYTES"))]),
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"id": 1}, "Expected `str | null`, got `int` - at `$.id`"),
+        ({"outputs": [{"name": "label"}, {"name": "label"}]}, "output 'label' is asked for twice"),
+        ({"outputs": [{"name": "label", "parameters": {"classification": 3}}]}, "'label' has parameter classification"),
+        ({"outputs": [{"name": "label", "parameters": {"shared_memory_region": "x"}}]}, "shares no memory"),
+        ({"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]}, "binary_data 1; it is true or false"),
+        ({"parameters": {"binary_data_output": "yes"}}, "the request has binary_data_output 'yes'; it is true or"),
+        ({"parameters": {"timeout": -1}}, "the request has timeout -1; it is a whole number of microseconds"),
+        ({"parameters": {"timeout": 1.5}}, "timeout 1.5"),
+        ({"parameters": {"timeout": False}}, "timeout False"),
+        ({"parameters": {"timeout": 10**30}}, "timeout 1000000000000000000000000000000"),
+    ],
 )
-def test_whatever_the_bytes_only_the_typed_error_is_raised(content: bytes, tensor: Tensor) -> None:
-    refused = None
-    try:
-        request = v2.decode(content, (tensor,), OUTPUTS)
-    except ProtocolError as error:
-        refused = error
-    if refused is None:
-        assert request.inputs["input"].size > 0
-    else:
-        assert refused.status == 400
-        assert 0 < len(refused.message) < 1000
-        assert json.loads(refused.body())["error"] == refused.message
+def test_what_cannot_be_had_is_refused_rather_than_left_out(more: dict[str, Any], says: str) -> None:
+    assert says in refusal(json.dumps({**json.loads(body()), **more}).encode())
 
 
-@given(st.lists(st.tuples(st.floats(width=32, allow_infinity=False), st.floats(width=32, allow_infinity=False)),
-                min_size=1, max_size=5))  # fmt: skip
-def test_rows_come_in_as_they_were_sent(rows: list[tuple[float, float]]) -> None:
-    data = [None if value != value else value for row in rows for value in row]
-    array = v2.decode(body(shape=[len(rows), 2], data=data), (INPUT,), OUTPUTS).inputs["input"]
-    np.testing.assert_array_equal(array, np.array(rows, dtype=np.float32))
+def test_an_input_in_shared_memory_is_refused() -> None:
+    assert "input 'input' has parameter shared_memory_region" in refusal(
+        body(data=..., parameters={"shared_memory_region": "a", "shared_memory_byte_size": 16})
+    )
 
 
 def test_an_answer_has_names_types_shapes_and_the_callers_id() -> None:
     answers = {"label": np.array([1]), "probabilities": np.array([[0.25, 0.75]], dtype=np.float32)}
-    assert json.loads(v2.encode("fraud", "3", "a-1", OUTPUTS, answers)) == {
+    answer, head = codec().encode("fraud", "3", InferRequest("a-1", {}, ALL), answers)
+    assert head is None
+    assert json.loads(answer) == {
         "model_name": "fraud",
         "model_version": "3",
         "id": "a-1",
@@ -183,9 +268,7 @@ def test_an_answer_has_names_types_shapes_and_the_callers_id() -> None:
     }
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_an_answer_that_is_not_finite_is_an_error_of_the_model(value: float) -> None:
-    answers = {"label": np.array([1, 1]), "probabilities": np.array([[0, 1], [value, 1]], dtype=np.float32)}
-    with pytest.raises(ProtocolError, match="not finite: output 'probabilities', row 1") as caught:
-        v2.encode("fraud", "3", "", OUTPUTS, answers)
-    assert caught.value.status == 500
+def test_an_answer_without_an_id_has_none_and_only_what_was_asked_for() -> None:
+    answer, _ = codec().encode("fraud", "3", InferRequest("", {}, (Asked(LABEL),)), {"label": np.array([1])})
+    assert list(json.loads(answer)) == ["model_name", "model_version", "outputs"]
+    assert [output["name"] for output in json.loads(answer)["outputs"]] == ["label"]
