@@ -125,6 +125,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(frames.goaway(MAX_WINDOW, Code.NO_ERROR))
             self._transport.write(frames.frame(Kind.PING, 0, 0, _FAREWELL))
 
+    def abort(self) -> None:
+        """End it now."""
+        self._transport.abort()
+
     def tick(self, now: float) -> None:
         """End what has lasted too long."""
         lasted = now - self._since

@@ -188,6 +188,7 @@ class Streams:
         stream = Stream(number, self, head.length, monotonic())
         self.open[number] = stream
         self._room.left -= 1
+        stream.whole = block.ends
         stream.receiver = self._accept(stream, head)
         if block.ends:
             self._whole(stream)

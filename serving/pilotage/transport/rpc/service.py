@@ -1,0 +1,137 @@
+"""`inference.GRPCInferenceService`: V2's verbs, thin over the dataplane."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from pilotage.runtime.batch import Outcome
+from pilotage.runtime.metrics import Metrics
+from pilotage.transport.dataplane import Dataplane
+from pilotage.transport.errors import ProtocolError, shown
+from pilotage.transport.inference import InferRequest
+from pilotage.transport.log.logs import Logs
+from pilotage.transport.rpc.call import Call, Method
+from pilotage.transport.rpc.codec import Codec
+from pilotage.transport.rpc.health import Health
+from pilotage.transport.rpc.messages import parsed
+from pilotage.transport.rpc.protos import inference_pb2 as pb
+
+SERVICE = "inference.GRPCInferenceService"
+
+
+class InferenceService:
+    """Answers for one model."""
+
+    def __init__(self, dataplane: Dataplane, metrics: Metrics, health: Health, logs: Logs | None) -> None:
+        self.dataplane = dataplane
+        self.metrics = metrics
+        self.logs = logs
+        self.codec = Codec(dataplane.contract)
+        self._health = health
+
+    def methods(self) -> dict[str, Method]:
+        """By name."""
+        return {
+            "ServerLive": Method(lambda call, _: _reply(call, pb.ServerLiveResponse(live=True))),
+            "ServerReady": Method(lambda call, _: _reply(call, pb.ServerReadyResponse(ready=self._health.serving))),
+            "ModelReady": Method(self._model_ready),
+            "ServerMetadata": Method(self._server_metadata),
+            "ModelMetadata": Method(self._model_metadata),
+            "ModelInfer": Method(self._infer),
+        }
+
+    def _model_ready(self, call: Call, message: bytes) -> None:
+        request = parsed(pb.ModelReadyRequest, message)
+        self._check_model(request.name, request.version)
+        _reply(call, pb.ModelReadyResponse(ready=self._health.serving))
+
+    def _server_metadata(self, call: Call, message: bytes) -> None:
+        _reply(call, pb.ServerMetadataResponse(**self.dataplane.server_metadata()))
+
+    def _model_metadata(self, call: Call, message: bytes) -> None:
+        request = parsed(pb.ModelMetadataRequest, message)
+        self._check_model(request.name, request.version)
+        _reply(call, pb.ModelMetadataResponse(**self.dataplane.model_metadata(request.name)))
+
+    def _infer(self, call: Call, message: bytes) -> None:
+        """Counted like the same request over HTTP: not when it is for a model that is not served here."""
+        inference = Inference(self, call)
+        try:
+            request = parsed(pb.ModelInferRequest, message)
+            if request.model_name not in self.dataplane.names or request.model_version:
+                self._check_model(request.model_name, request.model_version)
+            inference.start(request)
+        except Exception as error:
+            inference.refuse(self.dataplane.worded(error))
+
+    def _check_model(self, name: str, version: str) -> None:
+        if name not in self.dataplane.names:
+            served = " or ".join(dict.fromkeys(self.dataplane.names))
+            raise ProtocolError(404, f"model {shown(name)} is not served here; this is {served}")
+        if version and version not in self.dataplane.versions:
+            served = " or ".join(dict.fromkeys(self.dataplane.versions))
+            raise ProtocolError(404, f"version {shown(version)} is not served here; this is {served}")
+
+
+class Inference:
+    """One ModelInfer, from its message to its answer."""
+
+    __slots__ = ("_call", "_model", "_request", "_service")
+
+    def __init__(self, service: InferenceService, call: Call) -> None:
+        self._service = service
+        self._call = call
+        self._model = ""
+        self._request: InferRequest | None = None
+        service.metrics.in_flight += 1
+        call.on_over = self._left
+
+    def start(self, message: pb.ModelInferRequest) -> None:
+        """Hand it to the model. Raises what is wrong with it."""
+        call, dataplane = self._call, self._service.dataplane
+        self._model = message.model_name
+        self._request = request = self._service.codec.decode(message)
+        deadline = call.deadline
+        if request.timeout is not None:
+            asked = call.arrived + request.timeout
+            deadline = asked if deadline is None else min(asked, deadline)
+        dataplane.infer(request, self._answered, call.arrived, deadline, call.gone)
+
+    def refuse(self, told: ProtocolError) -> None:
+        """There is no answer but this."""
+        self._call.fail(told)
+        self._done(told.status, told.message)
+
+    def _answered(self, outcome: Outcome) -> None:
+        service, request = self._service, self._request
+        if self._call.over or request is None:
+            return
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            version = service.dataplane.identity.version
+            self._call.reply(service.codec.encode(self._model, version, request, outcome))
+        except Exception as error:
+            self.refuse(service.dataplane.worded(error))
+            return
+        self._done(200)
+        if service.logs is not None:
+            service.logs.payloads.offer(request, outcome)
+
+    def _done(self, code: int, error: str = "") -> None:
+        service = self._service
+        service.metrics.in_flight -= 1
+        if code == 404:
+            return
+        seconds = monotonic() - self._call.arrived
+        service.metrics.answered(code, seconds)
+        if service.logs is not None:
+            service.logs.access.answered(code, seconds, "grpc", self._request, error=error)
+
+    def _left(self) -> None:
+        self._service.metrics.in_flight -= 1
+
+
+def _reply(call: Call, message: Any) -> None:
+    call.reply(message.SerializeToString())
