@@ -31,6 +31,7 @@ from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.drain import drain
 from pilotage.transport.http import Writer
 from pilotage.transport.limits import Limits
+from pilotage.transport.log import process
 from pilotage.transport.rest import Rest
 from pilotage.transport.routes import Routes
 
@@ -59,6 +60,7 @@ def serve(settings: Settings, on_ready: Callable[[BundleDocument, str, str], Non
 
     `on_ready` is called with the bundle's document, its digest and the server's URL once requests are answered.
     """
+    process.set_up()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings, on_ready))
