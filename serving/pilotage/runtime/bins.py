@@ -49,6 +49,8 @@ class Ranges:
     def counts(self) -> list[int]:
         """As many as there are labels."""
         counts = [right - left for left, right in pairwise((0, *self._at_most.tolist(), self._rows))]
+        if self._shown[0] != 0:  # without a limit nothing is below it
+            counts[1] += counts[0]
         return [counts[at] for at in self._shown]
 
 

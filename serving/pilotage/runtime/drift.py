@@ -14,8 +14,8 @@ from pilotage.bundle.reference import Reference
 from pilotage.runtime.bins import Array
 from pilotage.runtime.watchlist import Watchlist
 
-_SLICE = 1 << 14  # values that are counted at once
-_SLICES = 8  # the most of one batch: less than a millisecond
+_SLICE = 1 << 15  # values that are counted at once
+_SLICES = 3  # the most of one batch: less than a millisecond
 _MOST_BYTES = 4 << 20  # of rows that wait
 
 
@@ -48,7 +48,7 @@ class Drift:
                 take(inputs[name])
             for name, take in self._outputs:
                 take(outputs[name])
-        except BufferError:  # not C-contiguous; then what waits does not add up
+        except (BufferError, TypeError):  # not C-contiguous: now what waits does not add up
             pass
         self._rows += rows
         if self._rows >= self._slice:

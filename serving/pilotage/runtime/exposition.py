@@ -17,7 +17,8 @@ MISSING, BELOW, ABOVE, UNKNOWN, OTHER = "missing", "below", "above", "unknown", 
 _OURS = frozenset({"", MISSING, BELOW, ABOVE, UNKNOWN, OTHER})
 _LONGEST = 100  # letters of a label's value
 
-_FULL = 1024  # observations that wait to be counted together
+FULL = 1024
+"""So many observations are counted together."""
 
 
 def bucket_edges() -> tuple[float, ...]:
@@ -107,8 +108,16 @@ class Histogram:
     def add(self, value: float) -> None:
         waiting = self._waiting
         waiting.append(value)
-        if len(waiting) >= _FULL:
+        if len(waiting) >= FULL:
             self._collect()
+
+    def add_all(self, observed: Sequence[float]) -> None:
+        """Count many at once."""
+        values = np.array(observed)
+        values.sort()
+        self._at_most += values.searchsorted(self._edges, "right")
+        self._count += len(values)
+        self._sum += float(values.sum())
 
     def text(self) -> str:
         """All of its lines, with everything that was added."""
@@ -116,12 +125,8 @@ class Histogram:
         return self._template % (*self._at_most.tolist(), self._count, self._sum, self._count)
 
     def _collect(self) -> None:
-        values = np.array(self._waiting)
+        self.add_all(self._waiting)
         del self._waiting[:]
-        values.sort()
-        self._at_most += values.searchsorted(self._edges, "right")
-        self._count += len(values)
-        self._sum += float(values.sum())
 
 
 def _heading(family: Family) -> str:

@@ -5,6 +5,7 @@ holds the loop for milliseconds. All of it is called on the loop only.
 """
 
 import time
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -15,7 +16,17 @@ from pilotage.bundle.format import Contract
 from pilotage.bundle.reference import Reference
 from pilotage.runtime import families
 from pilotage.runtime.drift import Drift
-from pilotage.runtime.exposition import CONTENT_TYPE, OTHER, Counts, Histogram, Lines, bucket_edges, label_text, shown
+from pilotage.runtime.exposition import (
+    CONTENT_TYPE,
+    FULL,
+    OTHER,
+    Counts,
+    Histogram,
+    Lines,
+    bucket_edges,
+    label_text,
+    shown,
+)
 from pilotage.runtime.families import Family
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.watchlist import Column
@@ -60,6 +71,7 @@ class Metrics:
         self._model_seconds = 0.0
         # Zeros are there from the first scrape on, so that a pod without traffic is seen.
         self._by_code: dict[int, int] = defaultdict(int, {200: 0})
+        self._answered: dict[int, array[float]] = defaultdict(lambda: array("d"))  # seconds by code, to be counted
         self._by_reason: dict[str, int] = defaultdict(int, dict.fromkeys(_REASONS, 0))
         self._codes = Counts(families.REQUESTS, common)
         self._reasons = Counts(families.SHED, common)
@@ -76,8 +88,10 @@ class Metrics:
 
     def answered(self, code: int, seconds: float) -> None:
         """Count one answer; `seconds` from the last byte of the request read to the answer written."""
-        self._by_code[code] += 1
-        self._durations.add(seconds)
+        waiting = self._answered[code]
+        waiting.append(seconds)
+        if len(waiting) >= FULL:
+            self._count_answers()
 
     def ran(self, rows: int, seconds: float) -> None:
         """Count one call of the model."""
@@ -90,6 +104,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format 0.0.4."""
+        self._count_answers()
         self._drift.collect()
         features = self._features.counts()
         values = {
@@ -114,6 +129,12 @@ class Metrics:
             self._build.text([1]),
         ]
         return "".join(parts).encode()
+
+    def _count_answers(self) -> None:
+        for code, waiting in self._answered.items():
+            self._by_code[code] += len(waiting)
+            self._durations.add_all(waiting)
+            del waiting[:]
 
 
 class _Binned:

@@ -43,7 +43,7 @@ _TAIL = """
 | categories of a feature | its first {categories} | `other` |
 | columns of outputs | the first {columns} | nothing |
 | classes of an output | the {classes} most frequent in training | `other`, with what training never saw |
-| rows of one batch | what takes below a millisecond (some 4,000 of 30 features) | every k-th is counted, \
+| rows of one batch | what takes below a millisecond (some 3,000 of 30 features) | every k-th is counted, \
 the rest is in `pilotage_rows_unbinned_total` |
 
 Only what was answered is in the bins. A tensor that leaves more dimensions open than the first is not.
