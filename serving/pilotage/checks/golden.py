@@ -8,21 +8,25 @@ import numpy as np
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.golden import Golden
 from pilotage.checks.report import Finding
+from pilotage.runtime.door import Door
 from pilotage.runtime.session import Session
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def replay(session: Session, pairs: Sequence[Golden], rtol: float, atol: float) -> Finding:
+def replay(session: Session, door: Door, pairs: Sequence[Golden], rtol: float, atol: float) -> Finding:
     """The finding over all requests; its figure is the largest difference |a - b| of any answer.
 
     Figures agree when |a - b| <= atol + rtol·|b|, b being the promised one; anything else must be equal.
-    Raises BundleError("golden", …) at the first request whose answer differs, RunError when the model fails.
+    Raises BundleError("golden", …) at the first request whose answer differs or that a server would refuse, RunError
+    when the model fails.
     """
     limit = f"{atol:g} + {rtol:g}·|value|"
     largest = 0.0
     for number, pair in enumerate(pairs, start=1):
         answers = session.run(dict(pair.inputs))
+        for refusal in door.check(pair.inputs, starts=(0,)):
+            raise BundleError("golden", f"golden request {number} is not within the contract: {refusal.message()}")
         for name, expected in pair.outputs.items():
             if name not in answers:
                 raise BundleError(

@@ -28,6 +28,7 @@ _FIELDS: dict[str, dict[int, str]] = {
     "OperatorSet": {},
 }
 _GRAPH = 7
+_LARGEST_KEY = (1 << 32) - 1
 _PICKLE = 0x80  # the first opcode of every pickle since protocol 2; no ONNX file begins with it
 _TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
 _DOMAIN = {"Node": 7, "OperatorSet": 1, "Function": 10}
@@ -96,8 +97,9 @@ def _read_fields(content: memoryview) -> Iterator[tuple[int, Value]]:
     while position < len(content):
         key, position = _varint(content, position)
         number, wire = key >> 3, key & 7
-        if number == 0:
-            raise _Malformed("a field has the number 0")
+        # C++ keeps 32 bits of a key, so that a larger one is another field to ONNX Runtime than to us.
+        if number == 0 or key > _LARGEST_KEY:
+            raise _Malformed("a field has a number that there is not")
         if wire == 0:
             integer, position = _varint(content, position)
             yield number, integer

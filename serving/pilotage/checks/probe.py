@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from pilotage.bundle import golden
+from pilotage.bundle import golden, reference
 from pilotage.bundle.digest import digest_of_bytes, manifest_of
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import MANIFEST, MODEL, BundleDocument, load
 from pilotage.checks.golden import replay
 from pilotage.checks.graph import check_graph
-from pilotage.checks.memory import is_memory_failure, limit_memory
 from pilotage.checks.report import Finding, Report
+from pilotage.runtime.door import Door
 from pilotage.runtime.errors import RunError
+from pilotage.runtime.memory import is_memory_failure, limit_memory
 from pilotage.runtime.session import Session
 
 
@@ -24,8 +25,9 @@ def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> R
     try:
         findings.append(_digest(directory))
         document = load(directory)
-        pairs = golden.read(directory)
         check_graph(directory)
+        pairs = golden.read(directory)
+        reference.read(directory)
         findings.append(Finding("structure", "pass", message="four files, one whole ONNX graph"))
         if memory is not None:
             limit_memory(memory)
@@ -33,7 +35,7 @@ def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> R
         size = (directory / MODEL).stat().st_size
         findings.append(Finding("load", "pass", f"{size} bytes", message="ONNX Runtime loads the model"))
         findings.append(Finding("contract", "pass", message="inputs and outputs are as bundle.json says"))
-        findings.append(replay(session, pairs, rtol, atol))
+        findings.append(replay(session, Door(document.contract), pairs, rtol, atol))
         if memory is not None:
             findings.append(Finding("memory", "pass", limit=f"{memory} bytes", message="the golden requests fit"))
     except (BundleError, RunError, MemoryError) as error:

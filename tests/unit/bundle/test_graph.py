@@ -14,6 +14,18 @@ from pilotage.runtime.session import Session
 from tests.unit.bundle.bundles import adding_graph
 
 
+def _field(number: int, content: bytes, *, beyond: int = 0) -> bytes:
+    """A field of protobuf with bytes in it; `beyond` is added to its key."""
+    return _varint((number << 3 | 2) + beyond) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    start = b""
+    while number >= 0x80:
+        start, number = start + bytes([number & 0x7F | 0x80]), number >> 7
+    return start + bytes([number])
+
+
 def with_external_initializer() -> bytes:
     model = adding_graph(10)
     tensor = model.graph.initializer[0]
@@ -32,16 +44,32 @@ def with_external_tensor_in_a_branch() -> bytes:
     return bytes(model.SerializeToString())
 
 
+def with_external_tensor_behind_a_long_key() -> bytes:
+    """ONNX Runtime keeps 32 bits of a field's key, and so reads 2^32 + k as k."""
+    tensor = _field(8, b"count") + _field(13, b"", beyond=1 << 32)
+    return bytes(adding_graph(10).SerializeToString()) + _field(7, _field(5, tensor))
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         pytest.param(b"", "model.onnx is empty", id="an empty file"),
         pytest.param(pickle.dumps({"weights": [1, 2]}), "model.onnx is a pickle, not ONNX", id="a pickle"),
+        pytest.param(pickle.dumps({"weights": [1, 2]}, 0), "no ONNX model", id="a pickle of the first protocol"),
+        pytest.param(b"cos\nsystem\n(S'id'\ntR.", "no ONNX model", id="a pickle that runs a program"),
         pytest.param(b"PK\x03\x04 and so on", "no ONNX model", id="a zip file"),
         pytest.param(b"\x08\x09", "it has no graph", id="a model without a graph"),
         pytest.param(b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "bytes are missing", id="an absurd length"),
         pytest.param(with_external_initializer(), "keeps tensors in another file", id="weights in another file"),
         pytest.param(with_external_tensor_in_a_branch(), "keeps tensors in another file", id="the same in a branch"),
+        pytest.param(
+            with_external_tensor_behind_a_long_key(), "a field has a number that there is not", id="the same, disguised"
+        ),
+        pytest.param(
+            adding_graph(10, domain="com.microsoft").SerializeToString(),
+            "operators of the domain 'com.microsoft'",
+            id="operators that come and go with the runtime",
+        ),
         pytest.param(
             adding_graph(10, domain="com.example").SerializeToString(),
             "operators of the domain 'com.example'",
@@ -63,13 +91,6 @@ def test_nesting_has_an_end(folder: Path) -> None:
     (folder / MODEL).write_bytes(_field(7, content))
     with pytest.raises(BundleError, match="nested deeper than"):
         check_graph(folder)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    length, size = b"", len(content)
-    while size >= 0x80:
-        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
