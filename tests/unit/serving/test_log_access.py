@@ -52,21 +52,21 @@ def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
             "logger": "access",
             "code": 200,
             "duration_ms": 12.346,
-            "queue_ms": 1.0,
             "transport": "rest",
             "model": "fraud-prod",
             "version": "fraud-v3",
             "revision": "1a2b3c4d5e",
+            "queue_ms": 1.0,
             "id": "r-1",
             "rows": 16,
         }
     ]
 
 
-def test_a_request_that_could_not_be_read_has_no_id_and_no_rows() -> None:
+def test_a_request_that_could_not_be_read_has_no_id_no_rows_and_no_wait() -> None:
     written = Written()
     access(written).answered(400, 0.1, "rest", error="the body is empty")
-    assert not {"id", "rows"} & written.documents[0].keys()
+    assert not {"id", "rows", "queue_ms"} & written.documents[0].keys()
 
 
 def test_a_model_without_a_free_first_dimension_takes_one_row() -> None:

@@ -49,13 +49,13 @@ class AccessLog:
         seconds: float,
         transport: str,
         request: Request | None = None,
-        queued: float = 0.0,
+        queued: float | None = None,
         error: str = "",
     ) -> None:
         """An inference request was answered with the HTTP status `code`, by gRPC with its equivalent.
 
         `seconds` as the metrics have them; `transport` is "rest" or "grpc"; `request` where it could be read;
-        `queued` the seconds that it waited; `error` the sentence that the caller got.
+        `queued` the seconds that it waited, where it did; `error` the sentence that the caller got.
         """
         if code < 400:
             if not self._good:
@@ -93,7 +93,7 @@ class AccessLog:
             self._good_left_out = self._errors_left_out = 0
 
     def _line(
-        self, code: int, seconds: float, transport: str, request: Request | None, queued: float, error: str
+        self, code: int, seconds: float, transport: str, request: Request | None, queued: float | None, error: str
     ) -> bytes:
         line: dict[str, object] = {
             "time": moment(self._now()),
@@ -101,10 +101,11 @@ class AccessLog:
             "logger": LOGGER,
             "code": code,
             "duration_ms": round(seconds * 1000, 3),
-            "queue_ms": round(queued * 1000, 3),
             "transport": transport,
             **self._who,
         }
+        if queued is not None:
+            line["queue_ms"] = round(queued * 1000, 3)
         if request is not None:
             line["id"] = clean(request.id, _ID)
             line["rows"] = len(request.inputs[self._counts_rows]) if self._counts_rows else 1
