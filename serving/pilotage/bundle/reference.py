@@ -127,7 +127,8 @@ def _binned(column: Array) -> dict[str, Any]:
 
 
 def _by_category(column: Array, categories: Sequence[float]) -> dict[str, Any]:
-    """
+    """What is none of the categories is in no count.
+
     >>> _by_category(np.array([1.0, 2.0, 1.0, np.nan]), [1, 2, 3])
     {'values': [1, 2, 3], 'counts': [2, 1, 0], 'missing': 0.25}
     """
