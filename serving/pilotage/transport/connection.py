@@ -72,11 +72,16 @@ class Connection(asyncio.Protocol):
             return  # read only so that no reset overtakes the last answer
         now = monotonic()
         known = self._reader.known(data, now)
-        if known is not None:
-            self._add(known)
-            self.deadline = now + self._limits.idle_seconds
-        else:
+        if known is None:
             self._read(data, now)
+        elif self._owes or self._write_paused:
+            self._add(known)
+        else:  # what nearly every request of a busy server is
+            self.deadline = now + self._limits.idle_seconds
+            if self._route(known).infers:
+                self._shared.metrics.in_flight += 1
+            self._ask(known)
+            return
         self._answer_pending()
         if self._reader.wants_continue and not self._ending and not self._owes:
             self._reader.wants_continue = False
@@ -140,10 +145,9 @@ class Connection(asyncio.Protocol):
         self._pending.append(request)
 
     def _route(self, request: Request) -> Route:
-        route: Route | None = request.head.route
-        if route is None:
-            route = request.head.route = self._shared.routes.of(request.head)
-        return route
+        if request.head.route is None:
+            request.head.route = self._shared.routes.of(request.head)
+        return request.head.route  # type: ignore[no-any-return]
 
     def _answer_pending(self) -> None:
         self._answering = True
@@ -189,9 +193,10 @@ class Connection(asyncio.Protocol):
         if self._route(request).infers:
             self._shared.metrics.answered(answer.status, now - request.arrived)
             self._shared.metrics.in_flight -= 1
-        self._restart_clock(now)
         if close:
             self._end()
+        else:
+            self._restart_clock(now)
 
     def _may_end(self, request: Request) -> bool:
         """Whether this is a good answer to end with: there is a reason, and no other request has been read."""

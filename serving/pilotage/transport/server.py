@@ -1,6 +1,7 @@
 """The serving process: verify, load, warm, listen; and end without losing a request."""
 
 import asyncio
+import gc
 import logging
 import platform
 import resource
@@ -84,6 +85,7 @@ async def _run(settings: Settings, on_ready: Callable[[BundleDocument, str, str]
     loop.add_signal_handler(signal.SIGINT, told_to_end.put_nowait, 0.0)  # a person at a terminal does not wait
     bundle = _open(settings)
     shared = _shared(settings, bundle, loop)
+    gc.freeze()  # what stands now stands for good: the collector need not look at it again and again
     listener = _listen(settings.host, settings.port)
     server = await loop.create_server(lambda: Connection(shared), sock=listener, backlog=_BACKLOG)
     ticking = asyncio.create_task(_tick(shared))
