@@ -29,7 +29,7 @@ def limit_memory(limit: int) -> None:
 
 @contextmanager
 def loading(container_limit: int | None = None) -> Iterator[None]:
-    """Within it, this process grows by at most twice what the container has left.
+    """Within it, this process grows by no more than the machine has free, and by twice what the container has left.
 
     Twice, since arenas reserve more than they touch: a model that fits is never refused by it, and one that wants
     gigabytes ends with a sentence. `container_limit` in bytes; None: as the container's cgroup says.
@@ -37,13 +37,11 @@ def loading(container_limit: int | None = None) -> Iterator[None]:
     Raises BundleError("memory", …) in place of any error whose reason was memory.
     """
     limit = _container_limit() if container_limit is None else container_limit
+    data, resident = _held()
+    growth = _free() if limit is None else min(_free(), 2 * max(0, limit - resident))
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if limit is not None:
-        data, resident = _held()
-        wanted = data + 2 * max(0, limit - resident)
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
+    wanted = data + growth if hard == resource.RLIM_INFINITY else min(data + growth, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
     try:
         yield
     except (BundleError, RunError, MemoryError) as error:
@@ -70,6 +68,14 @@ def _container_limit() -> int | None:
             continue
         return int(said) if said.isdigit() and int(said) < _NO_LIMIT else None
     return None
+
+
+def _free() -> int:
+    """Bytes that the machine could still give without swapping."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return _NO_LIMIT
 
 
 def _held() -> tuple[int, int]:

@@ -120,6 +120,8 @@ def _change(message: Any, chance: random.Random) -> None:
 def _with_other_bytes(model: bytes, chance: random.Random) -> bytes:
     content = bytearray(model)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        if not content:
+            break
         what, at = chance.random(), chance.randrange(len(content))
         if what < 0.4:
             content[at] = chance.randrange(256)
