@@ -10,6 +10,7 @@ from pilotage.runtime.metrics import Metrics
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.http import Answer, Request, Writer, refused
 from pilotage.transport.limits import Limits
+from pilotage.transport.log.access import AccessLog
 from pilotage.transport.reader import Heads, RequestReader
 from pilotage.transport.routes import Route, Routes
 
@@ -19,9 +20,10 @@ _BUSY = ProtocolError(503, "this server has as many connections as it can hold; 
 class Shared:
     """What the connections of one server have in common."""
 
-    def __init__(self, routes: Routes, metrics: Metrics, writer: Writer, limits: Limits) -> None:
+    def __init__(self, routes: Routes, metrics: Metrics, access: AccessLog, writer: Writer, limits: Limits) -> None:
         self.routes = routes
         self.metrics = metrics
+        self.access = access
         self.writer = writer
         self.limits = limits
         self.heads = Heads()
@@ -191,8 +193,10 @@ class Connection(asyncio.Protocol):
         close = request.refusal is not None or not request.head.keep_alive or self._may_end(request)
         self._transport.write(self._shared.writer.render(request, answer, close=close))
         if self._route(request).infers:
-            self._shared.metrics.answered(answer.status, now - request.arrived)
+            seconds = now - request.arrived
+            self._shared.metrics.answered(answer.status, seconds)
             self._shared.metrics.in_flight -= 1
+            self._shared.access.answered(answer.status, seconds, "rest", answer.about, error=answer.error)
         if close:
             self._end()
         else:

@@ -13,7 +13,7 @@ from pilotage.runtime.errors import RunError
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.model import Model
 from pilotage.transport.errors import TOLD, ProtocolError, worded
-from pilotage.transport.v2 import InferRequest
+from pilotage.transport.inference import InferRequest
 
 log = logging.getLogger(__name__)
 

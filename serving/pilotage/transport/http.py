@@ -7,6 +7,7 @@ from typing import Any
 
 from pilotage.runtime.identity import Identity
 from pilotage.transport.errors import ProtocolError
+from pilotage.transport.inference import InferRequest
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -61,17 +62,20 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer; `headers` are those that only this answer has."""
+    """One answer; `headers` are those that only this answer has. `about` and `error` are for the log: the request, as
+    far as it could be read, and the sentence that its caller got."""
 
     status: int
     body: bytes
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    about: InferRequest | None = None
+    error: str = ""
 
 
-def refused(error: ProtocolError) -> Answer:
+def refused(error: ProtocolError, about: InferRequest | None = None) -> Answer:
     """The answer that an error is."""
-    return Answer(error.status, error.body(), headers=error.headers)
+    return Answer(error.status, error.body(), JSON, error.headers, about, error.message)
 
 
 def path_of(target: bytes) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pilotage.bundle.format import Contract
 from pilotage.runtime.batch import Outcome
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.encoding import deflate, inflate
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.http import BINARY, JSON, TENSORS, Answer, Request, Wishes, refused
-from pilotage.transport.v2 import Codec, InferRequest
+from pilotage.transport.inference import InferRequest
+from pilotage.transport.log.payload import PayloadLog
+from pilotage.transport.v2 import Codec
 
 _WORTH_PACKING = 16 << 10  # bytes; below that gzip costs more time than the network does
 
@@ -18,9 +19,10 @@ _WORTH_PACKING = 16 << 10  # bytes; below that gzip costs more time than the net
 class Rest:
     """The one verb that needs the model."""
 
-    def __init__(self, dataplane: Dataplane, contract: Contract, max_body: int) -> None:
+    def __init__(self, dataplane: Dataplane, payloads: PayloadLog, max_body: int) -> None:
         self._dataplane = dataplane
-        self._codec = Codec(contract)
+        self._payloads = payloads
+        self._codec = Codec(dataplane.contract)
         self._max_body = max_body
 
     def infer(
@@ -45,11 +47,12 @@ class Rest:
                 raise outcome
             body, json_length = self._codec.encode(name, self._dataplane.identity.version, wanted, outcome)
         except Exception as error:
-            return refused(self._dataplane.worded(error))
+            return refused(self._dataplane.worded(error), wanted)
+        self._payloads.offer(wanted, outcome)
         headers: tuple[tuple[str, str], ...] = ()
         if json_length is not None:
             headers = ((TENSORS, str(json_length)),)
         if wishes.takes_gzip and len(body) > _WORTH_PACKING:
             body = deflate(body)
             headers = (*headers, ("content-encoding", "gzip"))
-        return Answer(200, body, JSON if json_length is None else BINARY, headers)
+        return Answer(200, body, JSON if json_length is None else BINARY, headers, wanted)

@@ -17,6 +17,7 @@ from pilotage.transport.connection import Connection, Shared
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.http import Writer
 from pilotage.transport.limits import Limits
+from pilotage.transport.log.logs import Logs, LogSettings
 from pilotage.transport.rest import Rest
 from pilotage.transport.routes import Routes
 
@@ -91,8 +92,9 @@ def shared(turns: list[Callable[[], object]], request: pytest.FixtureRequest) ->
     model = Model(FakeSession(), CONTRACT, metrics, [{"x": np.ones(1, dtype=np.float32)}])  # type: ignore[arg-type]
     soon = turns.append if later else lambda call: call()
     dataplane = Dataplane(identity, document, model, Batcher(model, metrics, soon, soon))
-    routes = Routes(dataplane, Rest(dataplane, CONTRACT, LIMITS.max_body), metrics)
-    return Shared(routes, metrics, Writer(identity), LIMITS)
+    logs = Logs(LogSettings(), identity, CONTRACT)
+    routes = Routes(dataplane, Rest(dataplane, logs.payloads, LIMITS.max_body), metrics)
+    return Shared(routes, metrics, logs.access, Writer(identity), LIMITS)
 
 
 def connect(shared: Shared) -> tuple[Connection, FakeTransport]:
