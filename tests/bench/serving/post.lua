@@ -12,8 +12,9 @@ else
 end
 
 done = function(summary, latency, requests)
-  local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format('{"requests": %d, "microseconds": %d, "p50": %f, "p99": %f, "failed": %d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), failed))
+  local e = summary.errors
+  io.write(string.format('{"requests": %d, "microseconds": %d, "p50": %f, "p99": %f, ' ..
+    '"failed": {"connect": %d, "read": %d, "write": %d, "status": %d, "timeout": %d}}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    e.connect, e.read, e.write, e.status, e.timeout))
 end

@@ -19,6 +19,7 @@ from tests.cluster.errors import ClusterError
 PATIENCE = 90.0  # seconds for a server to be ready
 POLL = 0.002  # seconds between two looks whether it is: what a figure of readiness may be wrong by
 TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ class Running:
     def pss(self) -> int:
         """Bytes of memory, each page divided by how many processes share it."""
         return sum(_pss(pid) for pid in self._tree())
+
+    def resident(self) -> int:
+        """Bytes of memory that it holds, cheap enough to be asked under load."""
+        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE for pid in self._tree())
 
     def files(self) -> int:
         """How many files and sockets it has open."""

@@ -94,7 +94,7 @@ def _misses(results: Results) -> str:
 def _case(results: Results, name: str) -> str:
     samples = results.cases[name]
     rows = [(title(who), *figures(sample), _behind(results, name, who)) for who, sample in samples.items()]
-    head = ("server", "answers/s", "p50 ms", "p99 ms", "CPU µs", "rate of the first ÷ its rate")
+    head = ("server", "answers/s", "p50 ms", "p99 ms", "CPU µs", "Pilotage's rate ÷ its")
     return f"### {CASES[name].title}\n\n{table(head, rows)}"
 
 

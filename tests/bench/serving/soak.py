@@ -34,10 +34,10 @@ WARM_UP = 0.2  # share of the time
 
 @dataclass(frozen=True)
 class Look:
-    """At so many seconds: bytes of memory, open files."""
+    """At so many seconds: bytes of memory (resident: what is shared changes with who else runs), open files."""
 
     at: float
-    pss: int
+    memory: int
     files: int
 
 
@@ -53,7 +53,7 @@ async def soak(server: Running, model: Path, seconds: float, rate: float) -> tup
     traffic = asyncio.gather(plain.run(stop), guests.run(stop, rate / 6))
     while not stop.is_set():
         await asyncio.sleep(EVERY)
-        looks.append(Look(loop.time() - begun, server.pss(), server.files()))
+        looks.append(Look(loop.time() - begun, server.resident(), server.files()))
         if len(looks) % 12 == 0:
             say(f"  {text(looks, plain, guests)}")
     await traffic
@@ -65,11 +65,11 @@ def text(looks: list[Look], plain: Generator, guests: Guests) -> str:
     warm = looks[int(WARM_UP * len(looks)) :]
     if len(warm) < 3:
         return "warming up"
-    memory = slope([(look.at / 60, look.pss / 1024) for look in warm])
+    memory = slope([(look.at / 60, look.memory / 1024) for look in warm])
     files = slope([(look.at / 60, look.files) for look in warm])
     tally = plain.tally
     return (
-        f"{looks[-1].at / 60:.1f} min: memory {warm[0].pss / 1e6:.1f} → {warm[-1].pss / 1e6:.1f} MB, "
+        f"{looks[-1].at / 60:.1f} min: memory {warm[0].memory / 1e6:.1f} → {warm[-1].memory / 1e6:.1f} MB, "
         f"{memory:+.1f} KiB/min; open files {warm[0].files} → {warm[-1].files}, {files:+.2f}/min; "
         f"JSON sent {tally.sent}, lost {tally.lost} {dict(tally.losses)}, answers {_codes(plain)}; "
         f"others {dict(sorted(guests.seen.items()))}; wrong: {dict(guests.wrong)}"
