@@ -31,10 +31,16 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("source", metavar="DIR|oci://…", help="the bundle's folder, or oci://host[:port]/name@sha256:…")
     serve.add_argument("--host", default="0.0.0.0")  # noqa: S104 a pod's address is only known to its cluster
     serve.add_argument("--port", type=int, default=8080)
+    serve.add_argument("--grpc-port", type=int, metavar="PORT", help="gRPC as well, on a port of its own (default: none)")
     serve.add_argument("--digest", help="refuse to serve any other bundle")
     serve.add_argument("--max-body", type=_positive, default=16 << 20, metavar="BYTES", help="default 16 MiB")
     serve.add_argument("--connection-seconds", type=_positive, default=60, help="a kept connection's life, jittered")
     serve.add_argument("--drain-seconds", type=_not_negative, default=20, help="time for open requests after SIGTERM")
+    serve.add_argument("--access-log", type=_whole, default=1, metavar="N", help="lines a second for good answers")
+    serve.add_argument("--access-log-errors", type=_whole, default=10, metavar="N", help="and for errors")
+    serve.add_argument("--payload-log", default="", metavar="stdout|URL", help="log requests and answers (default: no)")
+    serve.add_argument("--payload-sample", type=_share, default=0.01, metavar="SHARE", help="of requests; default 0.01")
+    serve.add_argument("--payload-batch", type=_positive, default=1, metavar="N", help="events in one call of the sink")
     serve.add_argument("--banner", action="store_true", help="show the contract and a request, as at a terminal")
     _add_registry(serve)
 
@@ -79,4 +85,18 @@ def _not_negative(text: str) -> float:
     number = float(text)
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
     return number

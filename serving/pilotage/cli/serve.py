@@ -13,7 +13,9 @@ def serve_command(chosen: argparse.Namespace) -> int:
     directory, digest = bundle_of(
         chosen.source, chosen.digest, plain_http=chosen.plain_http, credentials=chosen.credentials
     )
-    from pilotage.transport.server import Settings, serve
+    from pilotage.transport.log.logs import LogSettings
+    from pilotage.transport.server import serve
+    from pilotage.transport.settings import Settings
 
     def show(document: BundleDocument, digest: str, url: str) -> None:
         from pilotage.cli.banner import banner
@@ -24,10 +26,18 @@ def serve_command(chosen: argparse.Namespace) -> int:
         directory=directory,
         host=chosen.host,
         port=chosen.port,
+        grpc_port=chosen.grpc_port,
         digest=digest,
         max_body=chosen.max_body,
         connection_seconds=chosen.connection_seconds,
         drain_seconds=chosen.drain_seconds,
+        log=LogSettings(
+            access_per_second=chosen.access_log,
+            access_errors_per_second=chosen.access_log_errors,
+            payload_log=chosen.payload_log,
+            payload_sample=chosen.payload_sample,
+            payload_batch=chosen.payload_batch,
+        ),
     )
     return serve(settings, show if chosen.banner or sys.stderr.isatty() else None)
 
