@@ -8,7 +8,7 @@ import msgspec
 from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport import binary
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.inference import Array, InferRequest, Structure, unfit
+from pilotage.transport.inference import Array, InferRequest, Structure, unfit, whole
 from pilotage.transport.tensordata import DataReader
 
 # Extensions of Triton that change where a tensor comes from or what an answer is. To ignore one would be to lie.
@@ -19,7 +19,7 @@ _MAX_TIMEOUT = 2**63 - 1
 class _Input(msgspec.Struct):
     name: str
     datatype: str
-    shape: list[int]
+    shape: list[int | float]
     data: msgspec.Raw = msgspec.Raw()
     parameters: dict[str, Any] | None = None
 
@@ -53,8 +53,8 @@ class Explainer:
         position = len(body) if head is None else head
         arrays: dict[str, Array] = {}
         for given in request.inputs:
-            tensor = self._structure.input(given.name, given.datatype, given.shape, arrays)
-            shape = tuple(given.shape)
+            shape = tuple(_size(size) for size in given.shape)
+            tensor = self._structure.input(given.name, given.datatype, shape, arrays)
             size = _binary_size(given, tensor, head)
             if size is None:
                 arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape)
@@ -100,11 +100,12 @@ def _binary_size(given: _Input, tensor: Tensor, head: int | None) -> int | None:
         return None
     if given.data:
         raise unfit(tensor, " has both data and binary_data_size; send one of them")
-    if type(size) is not int or size < 0:
+    count = whole(size)
+    if count is None or count < 0:
         raise unfit(tensor, f" has binary_data_size {_said(size)}; it is a number of bytes")
     if head is None:
         raise unfit(tensor, " has binary_data_size; send the header Inference-Header-Content-Length with it")
-    return size
+    return count
 
 
 def _wants_bytes(output: _Output, default: bool) -> bool:
@@ -131,9 +132,18 @@ def _timeout(parameters: Mapping[str, Any]) -> float | None:
     value = parameters.get("timeout")
     if value is None:
         return None
-    if type(value) is not int or not 0 <= value <= _MAX_TIMEOUT:
+    microseconds = whole(value)
+    if microseconds is None or not 0 <= microseconds <= _MAX_TIMEOUT:
         raise _wrong(f"the request has timeout {_said(value)}; it is a whole number of microseconds")
-    return value / 1e6 or None
+    return microseconds / 1e6 or None
+
+
+def _size(size: float) -> int:
+    """One dimension; what is no size at all is refused like one that does not fit."""
+    integer = whole(size)
+    if integer is None:
+        raise _wrong(f"a shape has the size {shown(size)}; sizes are whole numbers from 1")
+    return integer
 
 
 def _said(value: object) -> str:

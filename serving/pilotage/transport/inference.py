@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 
 MAX_SIZE = 2**31 - 1  # of one dimension: no body holds more, and products stay printable
 _MAX_SHOWN_NAMES = 20
+_LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
 
 
 # Structs of msgspec: a frozen dataclass takes eight times as long to make, once for every request.
@@ -76,6 +77,17 @@ class Structure:
                 raise _wrong(f"output {shown(name)} is asked for twice")
             found[name] = Asked(tensor, as_bytes)
         return tuple(found.values()) or tuple(Asked(tensor, binary) for tensor in self._outputs.values())
+
+
+def whole(value: object) -> int | None:
+    """A whole number of JSON, which may write 1 as 1.0 or 1e0 too; None when it is none.
+
+    >>> [whole(value) for value in (7, 7.0, 7.5, True, "7")]
+    [7, 7, None, None, None]
+    """
+    if type(value) is float and value.is_integer() and abs(value) <= _LARGEST_EXACT:
+        return int(value)
+    return value if type(value) is int else None
 
 
 def unfit(tensor: Tensor, what: str) -> ProtocolError:

@@ -15,7 +15,7 @@ import numpy as np
 from pilotage.bundle.format import Tensor
 from pilotage.runtime.session import dtype_of
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.inference import Array, place, unfit
+from pilotage.transport.inference import Array, place, unfit, whole
 
 # By the datatype's kind: what an element must be, in a caller's words, and how JSON's reader calls that.
 _WANTED = {"FP": "a number or null", "BOOL": "true or false", "BYTES": "a text"}
@@ -24,7 +24,6 @@ _TYPES: dict[str, frozenset[type]] = {
     "BOOL": frozenset((bool,)),
     "BYTES": frozenset((str,)),
 }
-_LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
 _MAX_PACKERS = 256  # shapes remembered for one tensor; whoever sends more of them pays for each
 
 _anything = msgspec.json.Decoder()
@@ -92,8 +91,8 @@ class DataReader:
     def _element(self, index: int, value: Any, shape: Sequence[int]) -> Any:
         if type(value) in self._types:
             return value
-        if type(value) is float and self._kind not in _WANTED and value.is_integer() and abs(value) <= _LARGEST_EXACT:
-            return int(value)  # JSON knows one kind of number: 1.0 is 1
+        if self._kind not in _WANTED and (integer := whole(value)) is not None:
+            return integer
         wanted = _WANTED.get(self._kind, "a whole number")
         raise unfit(self._tensor, f", {place(index, shape, self._tensor)}: {_said(value)} is not {wanted}")
 

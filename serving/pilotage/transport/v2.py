@@ -55,6 +55,8 @@ class Codec:
         """
         if self._wide is not None and head is None and (read := self._wide.read(body)) is not None:
             return InferRequest(read[0], {self._inputs[0][0].name: read[1]}, self._all)
+        if head is not None and not 0 < head <= len(body):
+            return self._explainer.read(body, head)
         try:
             request = self._decode(body if head is None else body[:head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
