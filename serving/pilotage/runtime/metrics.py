@@ -16,23 +16,14 @@ from pilotage.bundle.format import Contract
 from pilotage.bundle.reference import Reference
 from pilotage.runtime import families
 from pilotage.runtime.drift import Drift
-from pilotage.runtime.exposition import (
-    CONTENT_TYPE,
-    FULL,
-    OTHER,
-    Counts,
-    Histogram,
-    Lines,
-    bucket_edges,
-    label_text,
-    shown,
-)
+from pilotage.runtime.exposition import CONTENT_TYPE, OTHER, Counts, Histogram, Lines, bucket_edges, label_text, shown
 from pilotage.runtime.families import Family
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.watchlist import Column
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
+_TOGETHER = 1024  # answers of a code that are counted at once
 _BATCH_EDGES = tuple(float(1 << power) for power in range(13))
 _REASONS = ("client_gone", "connections", "deadline", "overload")
 _MEMORY = Path("/proc/self/statm")  # absent but on Linux
@@ -90,8 +81,8 @@ class Metrics:
         """Count one answer; `seconds` from the last byte of the request read to the answer written."""
         waiting = self._answered[code]
         waiting.append(seconds)
-        if len(waiting) >= FULL:
-            self._count_answers()
+        if len(waiting) >= _TOGETHER:
+            self._collect()
 
     def ran(self, rows: int, seconds: float) -> None:
         """Count one call of the model."""
@@ -104,7 +95,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format 0.0.4."""
-        self._count_answers()
+        self._collect()
         self._drift.collect()
         features = self._features.counts()
         values = {
@@ -130,11 +121,13 @@ class Metrics:
         ]
         return "".join(parts).encode()
 
-    def _count_answers(self) -> None:
+    def _collect(self) -> None:
         for code, waiting in self._answered.items():
             self._by_code[code] += len(waiting)
-            self._durations.add_all(waiting)
+            self._durations.count(waiting)
             del waiting[:]
+        self._waits.collect()
+        self._batch_rows.collect()
 
 
 class _Binned:
