@@ -40,9 +40,7 @@ def address_of(text: str) -> Address | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"the payload log goes to {STDOUT}, http://host[:port]/path or https://host[:port]/path")
     if "@" in parts.netloc:
-        raise ValueError(
-            "the payload log's address must not hold a password: all who may see the pod would see it"
-        )
+        raise ValueError("the payload log's address must not hold a password: all who may see the pod would see it")
     secure = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Address(secure, parts.hostname, port or (443 if secure else 80), target)
