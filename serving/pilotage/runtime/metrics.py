@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from resource import getpagesize
+from typing import Protocol
 
 from pilotage.bundle.format import Contract
 from pilotage.bundle.reference import Reference
@@ -28,6 +29,15 @@ _BATCH_EDGES = tuple(float(1 << power) for power in range(13))
 _REASONS = ("client_gone", "connections", "deadline", "overload")
 _MEMORY = Path("/proc/self/statm")  # absent but on Linux
 _NO_CONTRACT, _NO_REFERENCE = Contract((), ()), Reference()
+
+
+class Payloads(Protocol):
+    """What the payload log counts."""
+
+    @property
+    def sent(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
 
 
 class Metrics:
@@ -52,6 +62,8 @@ class Metrics:
         self.in_flight = 0
         self.refused: Mapping[tuple[str, str], int] = {}
         """What the Door refused, by feature and kind: its own counter, set by whoever has the Door."""
+        self.payloads: Payloads | None = None
+        """The payload log's own counters, set by whoever has it."""
         self._drift = Drift(contract, reference)
         self.note = self._drift.note
         self._durations = Histogram(families.DURATION, common, bucket_edges())
@@ -72,6 +84,7 @@ class Metrics:
         self._classes = _Binned(families.PREDICTIONS, common, self._drift.classes, "class")
         singles = (
             *(families.MODEL_SECONDS, families.IN_FLIGHT, families.UNBINNED, families.CPU),
+            *(families.PAYLOADS_SENT, families.PAYLOADS_DROPPED),
             *((families.RESIDENT,) if _MEMORY.exists() else ()),
         )
         self._singles = {family: Lines(family, common, [{}]) for family in singles}
@@ -103,6 +116,8 @@ class Metrics:
             families.IN_FLIGHT: self.in_flight,
             families.UNBINNED: self._drift.unbinned,
             families.CPU: time.process_time(),
+            families.PAYLOADS_SENT: self.payloads.sent if self.payloads else 0,
+            families.PAYLOADS_DROPPED: self.payloads.dropped if self.payloads else 0,
         }
         if families.RESIDENT in self._singles:
             values[families.RESIDENT] = _resident()
