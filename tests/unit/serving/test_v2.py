@@ -235,11 +235,14 @@ def test_what_is_asked_beside_the_inputs(more: dict[str, Any], wanted: tuple[Any
         ({"outputs": [{"name": "label"}, {"name": "label"}]}, "output 'label' is asked for twice"),
         ({"outputs": [{"name": "label", "parameters": {"classification": 3}}]}, "'label' has parameter classification"),
         ({"outputs": [{"name": "label", "parameters": {"shared_memory_region": "x"}}]}, "shares no memory"),
-        ({"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]}, "binary_data 1; it is true or false"),
-        ({"parameters": {"binary_data_output": "yes"}}, "the request has binary_data_output 'yes'; it is true or"),
+        (
+            {"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]},
+            "got `int` - at `$.outputs[0].parameters.binary_data`",
+        ),
+        ({"parameters": {"binary_data_output": "yes"}}, "got `str` - at `$.parameters.binary_data_output`"),
         ({"parameters": {"timeout": -1}}, "the request has timeout -1; it is a whole number of microseconds"),
         ({"parameters": {"timeout": 1.5}}, "timeout 1.5"),
-        ({"parameters": {"timeout": False}}, "timeout False"),
+        ({"parameters": {"timeout": False}}, "got `bool` - at `$.parameters.timeout`"),
         ({"parameters": {"timeout": 10**30}}, "timeout 1000000000000000000000000000000"),
     ],
 )
