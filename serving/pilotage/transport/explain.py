@@ -68,8 +68,8 @@ class Explainer:
         position = len(body) if head is None else head
         arrays: dict[str, Array] = {}
         for given in request.inputs:
-            shape = tuple(_size(size) for size in given.shape)
-            tensor = self._structure.input(given.name, given.datatype, shape, arrays)
+            tensor = self._structure.input(given.name, given.datatype, given.shape, arrays)
+            shape = tuple(map(int, given.shape))
             size = _binary_size(given, tensor, head)
             if size is None:
                 arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape)
@@ -81,7 +81,7 @@ class Explainer:
             raise _wrong(f"the body has {len(body) - position} bytes after its last tensor; no input says them its own")
         parameters = request.parameters or _RequestParameters()
         as_bytes = parameters.binary_data_output or False
-        asked = [(output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ()]
+        asked = ((output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ())
         return InferRequest(
             request.id or "",
             {tensor.name: arrays[tensor.name] for tensor in self._contract.inputs},
@@ -142,14 +142,6 @@ def _timeout(value: float | None) -> float | None:
     if microseconds is None or not 0 <= microseconds <= _MAX_TIMEOUT:
         raise _wrong(f"the request has timeout {shown(value)}; it is a whole number of microseconds")
     return microseconds / 1e6 or None
-
-
-def _size(size: float) -> int:
-    """One dimension; what is no size at all is refused like one that does not fit."""
-    integer = whole(size)
-    if integer is None:
-        raise _wrong(f"a shape has the size {shown(size)}; sizes are whole numbers from 1")
-    return integer
 
 
 def _wrong(message: str) -> ProtocolError:

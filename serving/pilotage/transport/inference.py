@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 
 MAX_SIZE = 2**31 - 1  # of one dimension: no body holds more, and products stay printable
 _MAX_SHOWN_NAMES = 20
+_MAX_SHOWN_SIZES = 40
 _LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
 
 
@@ -41,8 +42,8 @@ class Structure:
         self._inputs = {tensor.name: tensor for tensor in contract.inputs}
         self._outputs = {tensor.name: tensor for tensor in contract.outputs}
 
-    def input(self, name: str, datatype: str, shape: Sequence[int], known: Collection[str]) -> Tensor:
-        """The tensor that an input claims to be; `known` are the inputs already read."""
+    def input(self, name: str, datatype: str, shape: Sequence[float], known: Collection[str]) -> Tensor:
+        """The tensor that an input claims to be; `known` are the inputs already read. All of `shape` is whole then."""
         tensor = self._inputs.get(name)
         if tensor is None:
             raise _wrong(f"input {shown(name)} is unknown; the model takes {_names(self._inputs)}")
@@ -52,7 +53,8 @@ class Structure:
             raise _wrong(f"input {shown(name)} has datatype {shown(datatype)}; the model takes {tensor.datatype}")
         if len(shape) != len(tensor.shape) or not all(map(_fits, shape, tensor.shape)):
             raise _wrong(
-                f"input {shown(name)} has shape {shown(list(shape))}; the model takes {list(tensor.shape)}, "
+                f"input {shown(name)} has shape {shown(list(shape[:_MAX_SHOWN_SIZES]))}; "
+                f"the model takes {list(tensor.shape)}, "
                 "-1 for any size from 1"
             )
         return tensor
@@ -110,8 +112,8 @@ def place(index: int, shape: Sequence[int], tensor: Tensor) -> str:
     return f"row {row}, column {column}"
 
 
-def _fits(size: int, wanted: int) -> bool:
-    return 1 <= size <= MAX_SIZE and wanted in (-1, size)
+def _fits(size: float, wanted: int) -> bool:
+    return whole(size) is not None and 1 <= size <= MAX_SIZE and wanted in (-1, size)
 
 
 def _names(tensors: Mapping[str, Tensor]) -> str:

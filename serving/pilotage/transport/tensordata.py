@@ -1,6 +1,6 @@
 """The `data` of one V2 input, flat or nested JSON, as an array; and what to say when it does not fit.
 
-A `null` in a float tensor is a missing value (NaN). The arrays cannot be written to.
+A `null` in a float tensor is a missing value (NaN). Most of the arrays cannot be written to.
 """
 
 import math
