@@ -18,8 +18,10 @@ from pilotage.transport.http2.outbox import DEFAULT_WINDOW, MAX_WINDOW
 from pilotage.transport.http2.streams import MAX_STREAMS, SLACK, Accept, Room, Streams
 from pilotage.transport.limits import Limits
 
-_FAREWELL = b"farewell"  # the ping between the two GOAWAYs
-_FAREWELL_SECONDS = 1.0  # for a client that does not answer it
+# After the first GOAWAY a good client closes by itself, once it has its answers. But it may still begin what it had
+# decided to send here: the answer to a ping, which the RFC names as the moment for the second one, comes too soon.
+_LASTING_SECONDS = 1.0  # until calls that go on for ever are ended
+_FAREWELL_SECONDS = 5.0  # until the second GOAWAY
 GRACE_SECONDS = 60.0  # for the streams of a connection that ends
 _STREAMS_PER_CONNECTION = 4  # on average, when there are as many connections as there can be
 _SETTINGS_PRICE = 20  # each may change every stream
@@ -129,7 +131,6 @@ class Connection(asyncio.Protocol):
         if self._state is State.OPEN:
             self._to(State.ASKED)
             self._transport.write(frames.goaway(MAX_WINDOW, Code.NO_ERROR))
-            self._transport.write(frames.frame(Kind.PING, 0, 0, _FAREWELL))
 
     def abort(self) -> None:
         """End it now."""
@@ -157,6 +158,8 @@ class Connection(asyncio.Protocol):
             if now > self._old_at:
                 self.begin_end()
         elif self._state is State.ASKED:
+            if lasted > _LASTING_SECONDS:
+                self._tell_ending()
             if lasted > _FAREWELL_SECONDS:
                 self._say_last()
         elif lasted > GRACE_SECONDS:
@@ -180,8 +183,6 @@ class Connection(asyncio.Protocol):
         self.streams.patience.spend()
         if not flags & ACK:
             self._transport.write(frames.frame(Kind.PING, ACK, 0, payload))
-        elif payload == _FAREWELL:
-            self._say_last()
 
     def _settings(self, flags: int, stream: int, payload: bytes) -> None:
         if stream != 0:
@@ -224,15 +225,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _say_last(self) -> None:
-        if self._state is not State.ASKED:
-            return
         self._to(State.LAST)
         self.streams.closing = True
         self._transport.write(frames.goaway(self.streams.last, Code.NO_ERROR))
+        self._after_stream()
+
+    def _tell_ending(self) -> None:
         for stream in list(self.streams.open.values()):
             if stream.receiver is not None:
                 stream.receiver.ending()
-        self._after_stream()
 
     def _break(self, error: Broken) -> None:
         """The connection cannot go on: say why."""
