@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from pilotage.runtime.cost import Cost
-from pilotage.runtime.errors import DeadlinePassed, Overloaded, RunError
+from pilotage.runtime.errors import DeadlinePassed, RunError
 from pilotage.runtime.metrics import Metrics
 from pilotage.runtime.model import Arrays, Model
 
@@ -30,8 +30,8 @@ MOST_ROWS = 4096  # of several requests together; a single larger one runs by it
 
 BURST_SECONDS = 0.1
 STANDING_SECONDS = 0.005
-"""How long a request may have to wait. A burst is taken in whole; but a queue that has not been empty for as long as
-a burst may wait is no burst, and is kept short (Ben Maurer, "Fail at Scale", ACM Queue 13:8, 2015)."""
+"""How long a request may have to wait. A burst is taken in whole; but a queue that has been late for as long as a
+burst may last is no burst, and is kept short (Ben Maurer, "Fail at Scale", ACM Queue 13:8, 2015)."""
 
 
 class Job(msgspec.Struct):
@@ -68,22 +68,28 @@ class Batcher:
         self._worker: ThreadPoolExecutor | None = None  # most models never need it
         self._queue: deque[Job] = deque()
         self._queued_rows = 0
-        self._most_rows = 16  # of one call; follows what calls take
+        self._most_rows = 16 if model.batchable else 1  # of one call; follows what calls take
         self._row_seconds = 0.0  # what one row more costs, in calls of that size
         self._scheduled = False
         self._running_until: float | None = None  # the worker's call, as far as one can tell
-        self._empty_at = clock()
+        self._late_since: float | None = None  # the first of the queue has waited long, each time that it was looked at
+        self._done_at = clock()  # when a call has ended
         model.warm(self._learn)
 
+    def overload(self, now: float) -> float:
+        """0; or the seconds that a request which has arrived now would wait, when that is too long: it is to be turned
+        away. Asked before its body is looked at, since where more come than can be answered that must cost little."""
+        if self._queue:
+            wait = self._wait(now)
+            if wait > BURST_SECONDS or (wait > STANDING_SECONDS and self._is_standing(now)):
+                self._metrics.shed("overload")
+                return wait
+        elif now - self._done_at > STANDING_SECONDS and self._running_until is None:
+            self._late_since = None  # there was nothing to do
+        return 0.0
+
     def submit(self, job: Job) -> None:
-        """Queue a request, or tell it at once that there is no use in waiting."""
-        if not self._queue:
-            if self._running_until is None:
-                self._empty_at = self._clock()
-        elif self._queued_rows * self._row_seconds > STANDING_SECONDS and (wait := self._too_long()):
-            self._metrics.shed("overload")
-            job.reply(Overloaded(wait))
-            return
+        """Queue a request for which there was no overload."""
         if not self._model.uniform:
             job.shape = self._model.shape_of(job.inputs)
         self._queue.append(job)
@@ -97,14 +103,15 @@ class Batcher:
         """Whether nothing waits and nothing runs."""
         return not self._queue and self._running_until is None
 
-    def _too_long(self) -> float:
-        """Seconds that one more request would wait, when that is longer than it may; else 0."""
-        now = self._clock()
-        wait = self._queued_rows * self._row_seconds
-        if self._running_until is not None:
-            wait += max(0.0, self._running_until - now)
-        longest = BURST_SECONDS if now - self._empty_at <= BURST_SECONDS else STANDING_SECONDS
-        return wait if wait > max(longest, 2 * self._cost.of(1)) else 0.0
+    def _wait(self, now: float) -> float:
+        """Seconds from the arrival of the first in the queue to the answer of one more. Where a single call takes long
+        that is in nobody's hands, and only what is beyond the next call counts."""
+        if self._cost.of(1) > INLINE_SECONDS:
+            return max(0, self._queued_rows + 1 - self._most_rows) * self._row_seconds
+        return now - self._queue[0].arrived + self._queued_rows * self._row_seconds
+
+    def _is_standing(self, now: float) -> bool:
+        return self._late_since is not None and now - self._late_since > BURST_SECONDS
 
     def _wake(self) -> None:
         if not self._scheduled and self._running_until is None:
@@ -113,8 +120,12 @@ class Batcher:
 
     def _flush(self) -> None:
         self._scheduled = False
-        jobs = self._take(self._clock())
-        if jobs:
+        now = self._clock()
+        if not self._queue or self._wait(now) <= STANDING_SECONDS / 2:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+        if jobs := self._take(now):
             self._start(jobs)
         if self._queue:
             self._wake()
@@ -141,7 +152,6 @@ class Batcher:
                 jobs.append(job)
                 rows += count
                 alone = alone or job.alone
-        self._empty_at = now
         return jobs
 
     def _start(self, jobs: list[Job]) -> None:
@@ -186,6 +196,7 @@ class Batcher:
         self._learn(rows, seconds)
         for job, answer in zip(jobs, self._model.answers([job.rows for job in jobs], inputs, outcome), strict=True):
             job.reply(answer)
+        self._done_at = self._clock()
 
     def _failed(self, jobs: list[Job], error: Exception) -> None:
         """One poisoned request fails alone: the others of its batch run again, each by itself."""
@@ -201,7 +212,7 @@ class Batcher:
         """Twice the rows while calls are short, half of them when they got too long."""
         self._cost.learn(rows, seconds)
         budget = INLINE_SECONDS if self._cost.of(1) <= INLINE_SECONDS else WORKER_SECONDS
-        if rows > self._most_rows // 2 and seconds < budget / 2:
+        if rows > self._most_rows // 2 and seconds < budget / 2 and self._model.batchable:
             self._most_rows = min(2 * self._most_rows, MOST_ROWS)
         elif 1 < rows <= self._most_rows and seconds > budget:
             self._most_rows = max(1, self._most_rows // 2)

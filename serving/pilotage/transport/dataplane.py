@@ -47,6 +47,10 @@ class Dataplane:
             "outputs": [tensor.signature() for tensor in self.contract.outputs],
         }
 
+    def overload(self, arrived: float) -> float:
+        """Seconds that a request which has just `arrived` would wait, when it is to be turned away for that; else 0."""
+        return self._batcher.overload(arrived)
+
     def infer(
         self,
         request: InferRequest,

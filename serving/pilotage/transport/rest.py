@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 
 from pilotage.runtime.batch import Outcome
+from pilotage.runtime.errors import Overloaded
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.encoding import deflate, inflate
-from pilotage.transport.errors import ProtocolError
+from pilotage.transport.errors import ProtocolError, worded
 from pilotage.transport.http import BINARY, JSON, TENSORS, Answer, Request, Wishes, refused
 from pilotage.transport.inference import InferRequest
 from pilotage.transport.log.payload import PayloadLog
@@ -25,11 +27,14 @@ class Rest:
         self._payloads = payloads
         self._codec = Codec(dataplane.contract)
         self._max_body = max_body
+        self._busy: dict[int, Answer] = {}
 
     def infer(
         self, name: str, request: Request, reply: Callable[[Answer], None], gone: Callable[[], bool]
     ) -> Answer | None:
         """Hand a request to the model; `reply` is called with the answer. Raises ProtocolError when it is wrong."""
+        if wait := self._dataplane.overload(request.arrived):
+            return self._turned_away(ceil(wait))
         wishes, body = request.head.wishes, request.body
         if not (body or request.head.framed):
             raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
@@ -41,6 +46,13 @@ class Rest:
         told = partial(self._told, name, wanted, wishes, reply)
         self._dataplane.infer(wanted, told, request.arrived, deadline, gone)
         return None
+
+    def _turned_away(self, seconds: int) -> Answer:
+        """Made once: a server that has too much to do already has no time to write the same again and again."""
+        answer = self._busy.get(seconds)
+        if answer is None:
+            answer = self._busy[seconds] = refused(worded(Overloaded(seconds)))
+        return answer
 
     def _told(
         self, name: str, wanted: InferRequest, wishes: Wishes, reply: Callable[[Answer], None], outcome: Outcome

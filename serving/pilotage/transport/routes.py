@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from pilotage.runtime.errors import Refused
 from pilotage.runtime.metrics import CONTENT_TYPE, Metrics
 from pilotage.transport.dataplane import Dataplane
-from pilotage.transport.errors import ProtocolError, shown, worded
+from pilotage.transport.errors import TOLD, ProtocolError, shown, worded
 from pilotage.transport.http import Answer, Head, Request, refused
 from pilotage.transport.openapi import document
 from pilotage.transport.rest import Rest
@@ -86,7 +85,7 @@ class Routes:
 
 def failed(request: Request, error: Exception) -> Answer:
     """The answer to a request that could not be answered; it shows nothing of the server's insides."""
-    if not isinstance(error, ProtocolError | Refused):
+    if not isinstance(error, TOLD):
         log.error("a request to %s failed by a fault of this server", shown(request.head.path), exc_info=error)
     return refused(worded(error))
 

@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.serving import closed, contenders, figures, steady
+from tests.bench.serving import closed, contenders, figures, paced
 from tests.bench.serving.cases import Case
 from tests.bench.serving.figures import Sample
 from tests.bench.serving.machine import Cores
 from tests.bench.serving.process import Running
+from tests.bench.serving.steady import Seen
 from tests.cluster.progress import say
 
 LIMIT = "limit"  # the name of the model alone among the contenders
@@ -80,20 +81,21 @@ class Bench:
             for name, starts in seen.items()
         }
 
-    def half(self, rates: Mapping[str, float]) -> dict[str, steady.Seen]:
+    def half(self, rates: Mapping[str, float]) -> dict[str, Seen]:
         """Each at half of the rate that it answers at most, requests arriving evenly; the middle round by its p99."""
-        seen: dict[str, list[steady.Seen]] = {name: [] for name in rates}
-        with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        seen: dict[str, list[Seen]] = {name: [] for name in rates}
+        body = self._models / "iris-lr" / "json.body"
+        with ExitStack() as stack:
             servers = {name: stack.enter_context(self._started(name, "iris-lr")) for name in rates}
-            body = (self._models / "iris-lr" / "json.body").read_bytes()
-            request = Path(folder) / "request"
-            request.write_bytes(steady.request("POST", _path("iris-lr"), body))
             for _ in range(self._pace.rounds):
                 for name, server in servers.items():
-                    stream = steady.Stream(request, rates[name] / 2, HALF_CONNECTIONS)
-                    got = steady.run(server.command.port, {"half": stream}, self._pace.seconds, self._cores.load)
-                    seen[name].append(got["half"])
-                    say(f"  half load, {name}: {got['half']}")
+                    url = f"http://127.0.0.1:{server.command.port}{_path('iris-lr')}"
+                    got = paced.http(
+                        url, body, "", self._pace.seconds, self._cores.load,
+                        connections=HALF_CONNECTIONS, rate=rates[name] / 2,
+                    )  # fmt: skip
+                    seen[name].append(got)
+                    say(f"  half load, {name}: {got}")
         return {name: sorted(rounds, key=_p99)[len(rounds) // 2] for name, rounds in seen.items()}
 
     @contextmanager
@@ -123,5 +125,5 @@ def _path(model: str) -> str:
     return f"/v2/models/{model}/infer"
 
 
-def _p99(seen: steady.Seen) -> float:
+def _p99(seen: Seen) -> float:
     return seen.codes[200].p99 if 200 in seen.codes else math.inf

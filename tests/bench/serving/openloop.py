@@ -1,8 +1,7 @@
 """The open loop: requests are due at a constant rate, whether or not the server keeps up.
 
 A latency counts from the moment a request was due, so that waiting for a free connection is part of it, as it is for
-a user. A rate of Infinity closes the loop: a connection that has its answer asks again at once. Reads its work as JSON
-from standard input and prints what it saw:
+a user. Reads its work as JSON from standard input and prints what it saw:
 
     {"port": 8080, "seconds": 10, "streams": {"load": {"request": "file", "rate": 1000, "connections": 64}}}
 
@@ -14,7 +13,6 @@ from __future__ import annotations
 import array
 import gc
 import json
-import math
 import select
 import socket
 import sys
@@ -125,8 +123,7 @@ class Generator:
 
     def _start(self, stream: Stream, begun: float, now: float) -> float:
         """Send what is due, as far as connections are free; the seconds until the next is."""
-        closed = math.isinf(stream.rate)
-        while (due := now if closed else begun + stream.started / stream.rate) <= now and stream.idle:
+        while (due := begun + stream.started / stream.rate) <= now and stream.idle:
             connection = stream.idle.popleft()
             stream.started += 1
             stream.late.append(now - due)

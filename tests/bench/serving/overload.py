@@ -4,14 +4,13 @@
 
 Without --model both are flooded in turn: a network of some 200 µs a call, and neighbours of some 20 ms.
 
-Requests are due at a constant rate over many connections, whatever becomes of the earlier ones. Beside them health and
-metrics are asked on connections of their own.
+What it can do is the most that a closed loop gets out of it. Beside the load, health and metrics are asked on connections of
+their own.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import signal
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.serving import contenders, machine, report, steady
+from tests.bench.serving import contenders, machine, paced, report, steady
 from tests.bench.serving.machine import Cores
 from tests.bench.serving.process import Running
 from tests.bench.serving.steady import Seen, Stream
@@ -33,9 +32,8 @@ TIMES = 3.0
 NOMINAL = 0.8  # of what it can do: what one would plan for
 CALM = 10.0  # seconds of nominal load before the flood, of none after it, and of nominal load again
 MODELS = ("mlp", "slow")
-CONNECTIONS = 512  # as many requests can be out at once; what is due beyond them waits at the client, and that counts
+CONNECTIONS = 512  # as many requests can be out at once
 CLOSED = 16  # connections of which each asks again when it is answered, as in the benchmark
-STEP = 2.0  # seconds of each step in looking for the capacity
 PROBES = 20.0  # a second
 
 
@@ -44,7 +42,7 @@ class Phase:
     """What one phase saw, and the memory of the server in it, in bytes: at its start, its most, at its end."""
 
     title: str
-    due: float  # requests a second
+    due: float | None  # requests a second
     seen: dict[str, Seen]
     memory: Sequence[int]
 
@@ -55,42 +53,21 @@ class Flood:
         self._cores = cores
         self._body = model / f"{form}.body"
         self._head = (model / "binary.head").read_text() if form == "binary" else ""
-        self._path = f"/v2/models/{model.name}/infer"
-        self._requests = {
-            "load": steady.request("POST", self._path, self._body.read_bytes(), self._head),
-            "health": steady.request("GET", "/v2/health/ready"),
-            "metrics": steady.request("GET", "/metrics"),
-        }
-        self._scratch = scratch
-        for name, content in self._requests.items():
-            (scratch / name).write_bytes(content)
+        self._url = f"http://127.0.0.1:{server.command.port}/v2/models/{model.name}/infer"
+        self._probes = {"health": Stream(scratch / "health", PROBES, 4), "metrics": Stream(scratch / "metrics", 1.0, 1)}
+        (scratch / "health").write_bytes(steady.request("GET", "/v2/health/ready"))
+        (scratch / "metrics").write_bytes(steady.request("GET", "/metrics"))
 
-    def capacity(self) -> float:
-        """The most answers a second that any load gets out of it: more is asked until much is shed."""
-        rate, most = 10.0, 0.0
-        while True:
-            stream = Stream(self._scratch / "load", rate, CONNECTIONS)
-            seen = steady.run(self._server.command.port, {"load": stream}, STEP, self._cores.load)["load"]
-            answered = seen.codes[200].count / STEP if 200 in seen.codes else 0.0
-            say(f"  {rate:.0f} requests a second: {answered:.0f} answered")
-            if answered < 0.7 * rate:
-                return max(most, answered)
-            rate, most = 1.5 * rate, answered
-
-    def phase(self, title: str, rate: float, seconds: float, connections: int = CONNECTIONS) -> Phase:
-        """Load at `rate`, with health and metrics asked beside it."""
-        say(f"  {title}: {rate:.0f} requests a second for {seconds:g} s")
-        streams = {
-            "load": Stream(self._scratch / "load", rate, connections),
-            "health": Stream(self._scratch / "health", PROBES, 4),
-            "metrics": Stream(self._scratch / "metrics", 1.0, 1),
-        }
+    def phase(self, title: str, seconds: float, rate: float | None = None, connections: int = CONNECTIONS) -> Phase:
+        """Load at `rate`, or as much as a closed loop gives, with health and metrics asked beside it."""
+        say(f"  {title}, {seconds:g} s")
+        load = self._cores.load
         with (
             weighed(self._server) as memory,
-            steady.flowing(self._server.command.port, streams, seconds, self._cores.load) as seen,
+            steady.flowing(self._server.command.port, self._probes, seconds, load) as seen,
         ):
-            pass
-        return Phase(title, rate, seen, memory)
+            asked = paced.http(self._url, self._body, self._head, seconds, load, connections=connections, rate=rate)
+        return Phase(title, rate, {**seen, "load": asked}, memory)
 
 
 @contextmanager
@@ -138,14 +115,15 @@ def run(model: str, form: str, seconds: float) -> None:
         with Running(command, cores.server, Path(scratch) / "log") as server:
             server.until_ready()
             flood = Flood(server, folder, form, cores, Path(scratch))
-            say(f"{model}, {form}: how much can it do?")
-            rate = flood.capacity()
-            closed = flood.phase(f"closed loop of {CLOSED}", math.inf, CALM, CLOSED)
-            before = flood.phase("before", NOMINAL * rate, CALM)
-            during = flood.phase("flood", TIMES * rate, seconds)
+            say(f"{model}, {form}")
+            crowd = flood.phase(f"closed loop of {CONNECTIONS}", CALM, connections=CONNECTIONS)
+            closed = flood.phase(f"closed loop of {CLOSED}", CALM, connections=CLOSED)
+            rate = max(_answered(crowd), _answered(closed))
+            before = flood.phase(f"{NOMINAL:.0%} of that", CALM, NOMINAL * rate)
+            during = flood.phase(f"{TIMES:g} times that", seconds, TIMES * rate)
             threading.Event().wait(CALM)
-            after = flood.phase("after", NOMINAL * rate, CALM)
-            print(text(f"{model}, {form}", rate, (closed, before, during, after)))
+            after = flood.phase(f"{NOMINAL:.0%} again", CALM, NOMINAL * rate)
+            print(text(f"{model}, {form}", rate, (crowd, closed, before, during, after)))
             say(f"told to end: exit code {server.end()}")
 
 
@@ -153,8 +131,8 @@ def text(title: str, rate: float, phases: Sequence[Phase]) -> str:
     """The table, and the sentences that the issue asks for."""
     head = ("phase", "due/s", "sent/s", "200", "429", "other", "lost", "200/s", "p50 ms", "p99 ms", "429 p99 ms",
             "health p99 ms", "metrics p99 ms", "RSS MB: first, most, last")  # fmt: skip
-    closed, before, during, after = (phase.seen["load"].codes[200].p99 for phase in phases)
-    memory = [phase.memory for phase in phases]
+    _, closed, before, during, after = (phase.seen["load"].codes[200].p99 for phase in phases)
+    memory = [phase.memory for phase in phases[1:]]
     return "\n".join(
         [
             f"\n{title}: {rate:.0f} answers a second at most\n",
@@ -175,13 +153,13 @@ def _row(phase: Phase) -> tuple[str, ...]:
     shed = f"{load.codes[429].p99 * 1e3:.2f}" if 429 in load.codes else ""
     return (
         phase.title,
-        f"{phase.due:.0f}",
+        "" if phase.due is None else f"{phase.due:.0f}",
         f"{load.rate:.0f}",
         f"{load.share(200):.1%}",
         f"{load.share(429):.1%}",
         f"{max(0.0, other):.1%}",
         str(sum(load.lost.values())),
-        f"{accepted.count / (load.sent / load.rate):.0f}",
+        f"{_answered(phase):.0f}",
         f"{accepted.p50 * 1e3:.2f}",
         f"{accepted.p99 * 1e3:.2f}",
         shed,
@@ -189,6 +167,12 @@ def _row(phase: Phase) -> tuple[str, ...]:
         f"{_any(phase.seen['metrics']) * 1e3:.2f}",
         ", ".join(f"{size / 1e6:.1f}" for size in (phase.memory[0], max(phase.memory), phase.memory[-1])),
     )
+
+
+def _answered(phase: Phase) -> float:
+    """Good answers a second."""
+    load = phase.seen["load"]
+    return load.share(200) * load.rate
 
 
 def _any(seen: Seen) -> float:

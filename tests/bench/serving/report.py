@@ -29,7 +29,7 @@ METHOD = """\
 - *CPU* is user and kernel time of the server's whole process tree, divided by the answers.
 - *`session.run` alone* is the same model, the same row, in a loop in ONNX Runtime's Python interface, without any server: the limit.
 - *Memory* is PSS (each page divided by how many processes share it) after a second of load; *seconds to ready* from starting the process to the first 200 from `/v2/models/M/ready`. Both are medians of 5 starts with files in the page cache, each server alone.
-- *Half load*: each server gets half of the requests that it could answer, evenly spaced, over {connections} connections, whether or not it keeps up. Latency counts from the moment at which a request was due.
+- *Half load*: each server gets half of the requests that it could answer, evenly spaced, over {connections} connections, by `h2load`; latency counts from when a request was sent.
 - *Metrics and drift*: the same server with the methods that count replaced by nothing (`tests/bench/serving/bare.py`), on a model with 30 features.
 
 All servers serve the same model: one row in, `label` and `probabilities` out. One worker, one thread in ONNX Runtime, no access log; ours is on, as it is by default: sampled. MLServer runs as its documentation says: its scikit-learn runtime, which answers with the label alone, and for the network a custom runtime around ONNX Runtime; its models run in its own process (`parallel_workers: 0`), for the worker process that is its default cannot help on one core. KServe runs a custom model around ONNX Runtime, without its three lines of log for each request. uvicorn runs a bare ASGI function around ONNX Runtime: no checks, no metrics, no batches.
@@ -122,10 +122,9 @@ def _half(results: Results) -> str:
     if not results.half:
         return ""
     rows = [
-        (title(who), f"{s.rate:,.0f}", _ms(s.codes[200].p50), _ms(s.codes[200].p99), _ms(s.late_p99))
-        for who, s in results.half.items()
+        (title(who), f"{s.rate:,.0f}", _ms(s.codes[200].p50), _ms(s.codes[200].p99)) for who, s in results.half.items()
     ]
-    head = ("server", "requests/s", "p50 ms", "p99 ms", "of which the generator's (p99)")
+    head = ("server", "requests/s", "p50 ms", "p99 ms")
     return "### At half load: iris, logistic regression, REST, JSON\n\n" + table(head, rows)
 
 

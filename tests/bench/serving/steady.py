@@ -30,9 +30,9 @@ class Seen:
 
     sent: int
     rate: float
-    late_p99: float
     codes: Mapping[int, Answers]
     lost: Mapping[str, int]
+    late_p99: float = 0.0
 
     def share(self, code: int) -> float:
         """Of all that was sent."""

@@ -75,8 +75,8 @@ def _results() -> Results:
         cases={"iris": {"pilotage": ours, "mlserver": theirs, LIMIT: limit}},
         starts={"pilotage": Start(0.3, 62e6)},
         half={
-            "pilotage": Seen(10, 1.0, 1e-5, {200: Answers(10, 1e-4, 2e-4)}, {}),
-            "mlserver": Seen(10, 1.0, 1e-5, {200: Answers(10, 1e-3, 4e-3)}, {}),
+            "pilotage": Seen(10, 1.0, {200: Answers(10, 1e-4, 2e-4)}, {}),
+            "mlserver": Seen(10, 1.0, {200: Answers(10, 1e-3, 4e-3)}, {}),
         },
     )
 

@@ -86,7 +86,10 @@ class Bench:
             assert number not in self.outcomes, "answered twice"
             self.outcomes[number] = outcome
 
-        self.batcher.submit(Job(inputs, rows, reply, self.now, **job))
+        if wait := self.batcher.overload(self.now):
+            reply(Overloaded(wait))
+        else:
+            self.batcher.submit(Job(inputs, rows, reply, self.now, **job))
 
     def turn(self) -> None:
         """One turn of the loop: what was asked for before it."""

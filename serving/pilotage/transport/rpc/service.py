@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from pilotage.runtime.batch import Outcome
+from pilotage.runtime.errors import Overloaded
 from pilotage.runtime.metrics import Metrics
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.errors import ProtocolError, shown
@@ -58,6 +59,8 @@ class InferenceService:
         """Counted like the same request over HTTP: not when it is for a model that is not served here."""
         inference = Inference(self, call)
         try:
+            if wait := self.dataplane.overload(call.arrived):
+                raise Overloaded(wait)
             inference.start(*(self.codec.known.read(message) or self._parsed(message)))
         except Exception as error:
             inference.refuse(self.dataplane.worded(error))
