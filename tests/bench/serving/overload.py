@@ -4,8 +4,8 @@
 
 Without --model both are flooded in turn: a network of some 200 µs a call, and neighbours of some 20 ms.
 
-What it can do is the most that a closed loop gets out of it. Beside the load, health and metrics are asked on connections of
-their own.
+What it can do is the most that a closed loop gets out of it. Beside the load, health and metrics are asked on
+connections of their own.
 """
 
 from __future__ import annotations
