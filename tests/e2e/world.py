@@ -110,7 +110,8 @@ class World:
         about = status.get("canary") or status["failed"]
         word = f"{action}-{time.monotonic_ns()}/{about['revision']}/{about['attempt']}"
         annotations = [f"pilotage.dev/{action}={word}", f"pilotage.dev/{action}-by={by}"]
-        kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations)
+        who = ["--as", by, "--as-group", "system:masters"]
+        kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations, *who)
 
     def kill_operator(self) -> None:
         """SIGKILL, as the kernel would; the kubelet starts another."""

@@ -60,13 +60,37 @@ def test_steps_longer_than_the_platforms_deadline_are_refused(stage: Stage) -> N
     stage.ready_version("2")
     stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "90m"}]})
     status = stage.until("refused", phase="Invalid", reason="BadSpec")
-    assert _says(status, "progressDeadline is shorter than the steps together: raise it, or shorten the steps")
-    assert status["message"].startswith(f"{stage.name}-v1 serves: ")
+    assert _says(status, "progressDeadline is shorter than the steps and the bake together: raise it, or shorten them")
+    assert status["message"].startswith(f"{stage.name}-v1 serves all: ")
     (after,) = stage.items("deploy")
     assert [after["metadata"][key] for key in ("uid", "generation")] == [before["metadata"]["uid"], 1]
     assert stage.served_by(first)
     stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "1s"}]})
     stage.until("corrected", phase="Progressing", reason="StartingPods")
+
+
+def test_a_spec_that_only_the_operator_can_refuse_takes_the_canary_back(stage: Stage) -> None:
+    first = stage.install()
+    stage.ready_version("2")
+    stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "30m"}], "bake": {"for": "1s"}})
+    stage.until("the canary's pods start", phase="Progressing", reason="StartingPods")
+    second = stage.revision("canary")
+    stage.pods(second, 1)
+    stage.until_selected()
+    stage.deploy("2", rollout={"steps": [{"weight": 25, "for": "90m"}], "bake": {"for": "1s"}})
+    stage.until_selected(first)
+    status = stage.until("taken back", phase="Invalid", reason="BadSpec", weights="100/0")
+    assert _says(status, f"{stage.name}-v1 serves all: spec: progressDeadline is shorter")
+    stage.until_live("its pods end", "deploy", f"{stage.name}-{first}", lambda _: stage.served_by(first))
+
+
+def test_an_action_that_cannot_be_read_says_how_it_is_written(stage: Stage) -> None:
+    stage.install()
+    stage.act("rollback", "now")
+    stage.until("remembered", phase="Healthy", actions=["rollback/now"])
+    assert "write pilotage.dev/rollback as <id>/<revision>/<attempt>[/<revision to go back to>]" in stage.said(
+        "ActionRefused"
+    )
 
 
 def test_pod_fields_that_the_api_server_refuses_are_refused_with_its_sentence(stage: Stage) -> None:

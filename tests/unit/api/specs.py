@@ -55,8 +55,10 @@ class Case:
 
 DURATION = "write a duration in hours, minutes, seconds and milliseconds"
 ASCEND = "the steps' weights must ascend: give each step more than the one before it"
-EITHER = "a step has either weight or approval"
+EITHER = "a step has one of weight, shadow and approval"
+SHADOW = "shadow steps come before the first weight"
 FINISH = "a rollout needs at least one way to finish: write a step, or a bake with a time"
+LATE = "progressDeadline is shorter than the steps and the bake together: raise it, or shorten them"
 ONE_KIND = "a check has exactly one kind: write either errorRate or latency"
 TOLERANCE = "a tolerance must be 0 or more"
 AMOUNT = "write an amount as Kubernetes does"
@@ -74,14 +76,21 @@ ACCEPTED = (
     Case("a gate with limits", version(gate={"golden": {"rtol": 0, "atol": 0.001}, "memory": "1Gi"})),
     Case("a deployment of one line", deployment()),
     Case("approval between two weights", steps({"weight": 5, "for": "5m"}, {"approval": True}, {"weight": 50})),
+    Case("a shadow before the weights", steps({"shadow": True, "for": "10m"}, {"approval": True}, {"weight": 5})),
     Case("a step of all the traffic", steps({"weight": 100, "for": "1h30m"})),
     Case("no steps but a bake", steps(bake={"for": "10m"})),
     Case("a bake without a holdback", deployment(rollout={"bake": {"for": "0s", "holdback": 0}})),
     Case("only a pause", deployment(rollout={"paused": True})),
     Case("a retry and what is allowed", deployment(rollout={"retry": 1, "allow": {"contractChange": True}})),
     Case(
-        "a deadline as long as the steps",
-        steps({"weight": 5, "for": "30m"}, {"approval": True}, {"weight": 50, "for": "30m"}, progressDeadline="1h"),
+        "a deadline as long as the steps and the bake",
+        steps(
+            {"weight": 5, "for": "20m"},
+            {"approval": True},
+            {"weight": 50, "for": "30m"},
+            bake={"for": "10m"},
+            progressDeadline="1h",
+        ),
     ),
     Case("a check with its defaults", check({"errorRate": {}})),
     Case("a latency check that only observes", check({"latency": {"quantile": 0.5}, "onFail": "observe"})),
@@ -142,6 +151,8 @@ REFUSED = (
     Case("a step of more than all", steps({"weight": 101}), "weight", "should be less than or equal to 100"),
     Case("a step that is empty", steps({}), "spec.rollout.steps", EITHER),
     Case("a step that is two", steps({"weight": 5, "approval": True}), "spec.rollout.steps", EITHER),
+    Case("a shadow after a weight", steps({"weight": 5}, {"shadow": True, "for": "5m"}), "spec.rollout", SHADOW),
+    Case("a shadow with a weight", steps({"weight": 5, "shadow": True}), "spec.rollout.steps", EITHER),
     Case("an approval that is denied", steps({"approval": False}), "approval", "rue"),
     Case(
         "an approval that takes its time", steps({"approval": True, "for": "5m"}), "steps", "an approval takes as long"
@@ -162,7 +173,13 @@ REFUSED = (
         "a deadline shorter than the steps",
         steps({"weight": 5, "for": "40m"}, {"weight": 50, "for": "40m"}, progressDeadline="1h"),
         "spec.rollout",
-        "progressDeadline is shorter than the steps together: raise it, or shorten the steps",
+        LATE,
+    ),
+    Case(
+        "a deadline shorter than the steps and the bake",
+        steps({"weight": 5, "for": "40m"}, bake={"for": "30m"}, progressDeadline="1h"),
+        "spec.rollout",
+        LATE,
     ),
     Case("low traffic that guesses", deployment(rollout={"onLowTraffic": "guess"}), "onLowTraffic", "advance"),
     Case("an interval of no length", deployment(analysis={"interval": "often"}), "interval", DURATION),

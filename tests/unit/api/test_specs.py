@@ -83,5 +83,7 @@ def test_the_users_lists_replace_the_platforms_whole() -> None:
 def test_steps_longer_than_the_platforms_deadline_are_refused_when_the_two_meet() -> None:
     given = ModelDeploymentSpec.model_validate(steps({"weight": 5, "for": "3h"}))
     assert given.resolved(Defaults.model_validate({"rollout": {"progressDeadline": "4h"}})).rollout.steps
-    with pytest.raises(ValidationError, match="progressDeadline is shorter than the steps together"):
+    with pytest.raises(ValidationError, match="the steps and the bake together"):
+        given.resolved(Defaults.model_validate({"rollout": {"progressDeadline": "3h", "bake": {"holdback": 1}}}))
+    with pytest.raises(ValidationError, match="progressDeadline is shorter than the steps and the bake together"):
         given.resolved(Defaults())

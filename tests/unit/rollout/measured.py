@@ -17,9 +17,11 @@ PROVEN_AFTER = 1500  # requests of both sides
 
 @dataclass
 class Measured:
-    """`up`: Prometheus answers; `traffic`: somebody sends requests."""
+    """`up`: Prometheus answers; `fresh`: it learns something new; `traffic`: somebody sends requests."""
 
     up: bool = True
+    fresh: bool = True
+    seen: float = 0.0  # the newest instant that it knows
     traffic: bool = True
     answered: list[tuple[float, int, int]] = field(default_factory=list)  # when, by the canary, by others
     canary: str = ""
@@ -34,15 +36,20 @@ class Measured:
         self.answered.append((now, round(requests * mine), round(requests * (sum(shares.values()) - mine))))
         self.last = now
 
+    def reset(self) -> None:
+        """It forgets everything, as after the loss of its disk."""
+        self.answered = []
+
     def _since(self, time: float) -> tuple[int, int]:
-        counted = [(mine, other) for at, mine, other in self.answered if at > time]
+        counted = [(mine, other) for at, mine, other in self.answered if time < at <= self.seen]
         return sum(mine for mine, _ in counted), sum(other for _, other in counted)
 
     def metrics(self, spec: ModelDeploymentSpec, canary: Canary, nature: str, now: float) -> Metrics:
         if not self.up:
             return Metrics(available=False, message="Prometheus does not answer")
         interval = seconds(spec.analysis.interval)
-        instant = floor(now / interval) * interval
+        self.seen = max(self.seen, now if self.fresh else 0.0)
+        instant = floor(self.seen / interval) * interval
         if canary.measured_since is None:
             return Metrics(available=True, instant=instant)
         mine, other = self._since(canary.measured_since)

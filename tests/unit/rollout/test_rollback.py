@@ -174,9 +174,9 @@ def test_what_the_cluster_is_to_blame_for_holds_and_then_pauses() -> None:
     world = serving()
     world.release("v2", "pending")
     world.wait(300)
-    assert (world.is_("Progressing"), reason(world)) == (True, "ClusterTrouble")
+    assert (world.is_("Progressing"), reason(world)) == (True, "Unschedulable")
     world.wait(400)
-    assert (world.is_("Paused"), reason(world)) == (True, "ClusterTrouble")
+    assert (world.is_("Paused"), reason(world)) == (True, "Unschedulable")
     world.nature["v2"] = "good"
     world.wait(3600)
     assert world.is_("Paused"), "a person resumes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,12 @@ from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.rollout.decision import Decision, Situation
 from pilotage_operator.domain.rollout.memory import recall
 from pilotage_operator.domain.rollout.projection import Plan
-from tests.unit.rollout.world import NAME, World
+from pilotage_operator.domain.rollout.reasons import REASONS
+from pilotage_operator.domain.rollout.state import Reason
+from tests.unit.rollout.simulated import NAME
+from tests.unit.rollout.world import World
 
+UNUSABLE = ("VersionRejected", "ContractChanged", "NameTaken", "BadSpec", "GatewayMissing", "ShadowUnavailable")
 SERVED = re.compile(
     r"(nothing is served|v\d (serves all|is down)|v\d serves \d+ %, v\d \d+ %|v\d and v\d are down): \S"
 )
@@ -24,11 +29,13 @@ class Watched(World):
 
     excused: bool = False
     trusted: str = ""
+    overtaken: bool = False  # what the pass read is old, so that only what is written counts, not what it hits
 
     def reached(self) -> set[str]:
         """The revisions that requests can reach by the Service or the route."""
         selected = self.selected()
-        served = {r for r in self.pods if self.ready(r) and selected in ("", r)}
+        copied = {self.mirrored()} - {""}
+        served = copied | {r for r in self.pods if self.ready(r) and selected in ("", r)}
         return served | {r for r, weight in (self.routed() or {}).items() if weight}
 
     def alive(self) -> set[str]:
@@ -39,6 +46,9 @@ class Watched(World):
 
     def wrote(self, situation: Situation, body: dict[str, Any]) -> None:
         labels = body["metadata"].get("labels", {})
+        assert len(self.reached()) <= 2, f"more than two versions in traffic: {self.status}"
+        if self.overtaken:
+            return
         if body["kind"] == "HTTPRoute" and self.alive():
             dead = [r for r, weight in (self.routed() or {}).items() if weight and not self.ready(r)]
             assert not dead, f"weight is written to {dead}, which has no ready pods: {self.status}"
@@ -49,21 +59,32 @@ class Watched(World):
             revision, workload = labels["pilotage.dev/revision"], situation.seen.workloads
             had = workload[revision].wanted if revision in workload else 0
             if revision in self.reached() and self.gateway:
-                assert body["spec"]["replicas"] >= min(had, situation.spec.replicas), "scaled down while in traffic"
-        assert len(self.reached()) <= 2, f"more than two versions in traffic: {self.status}"
+                assert body["spec"]["replicas"] >= min(had, situation.full), "scaled down while in traffic"
 
     def ended(self, revision: str) -> None:
         assert revision != (self.status or {})["stable"]["revision"], f"stable was ended: {self.status}"
+        if self.overtaken:
+            return
         assert revision not in self.endpoints, f"ended behind the Service: {self.status}"
         assert revision not in (self.routed() or {}), f"ended behind the route: {self.status}"
+        assert revision != self.mirrored(), f"ended while it gets copies: {self.status}"
         if self.routed() is not None:
             assert revision not in (self.accepted or {}), f"ended while the gateway still knows it: {self.status}"
 
-    def look(self, *, conflict: bool = False, dies_after: int | None = None) -> tuple[Decision, Plan]:
+    def look(
+        self,
+        *,
+        conflict: bool = False,
+        dies_after: int | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[Decision, Plan]:
         before = self.status or {}
-        decision, plan = super().look(conflict=conflict, dies_after=dies_after)
+        self.overtaken = meanwhile is not None
+        decision, plan = super().look(conflict=conflict, dies_after=dies_after, meanwhile=meanwhile)
         if conflict:
             assert (self.status or {}) == before
+            return decision, plan
+        if meanwhile is not None:
             return decision, plan
         now = self.status or {}
         assert SERVED.match(now["message"]), now["message"]
@@ -79,12 +100,12 @@ class Watched(World):
             self.excused = False
         elif not self.excused:
             assert now["phase"] == "RolledBack", f"a rollback ended by itself: {now}"
-            assert _weight(now) <= _weight(before)
+            assert _weight(now) <= _weight(before) or (now.get("canary") or {}).get("returning"), now
 
     def _trust(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:
         stable = now.get("stable") or {}
         if stable.get("revision", "") != self.trusted and self.trusted:
-            assert told & {"Promoted", "StatusLost"}, f"stable changed without a promotion: {now}"
+            assert told & {"Promoted", "Returned", "StatusLost"}, f"stable changed without a promotion: {now}"
         if "Promoted" in told:
             assert before["canary"]["revision"] == stable["revision"]
             self._baked(ModelDeploymentStatus.parse(before))
@@ -115,11 +136,28 @@ class Watched(World):
             status, objects = self.status, dict(self.objects)
             decision, plan = self.look()
             if self.status == status and self.objects == objects:
+                self._explained(self.status or {})
                 assert not set(plan.gone) & set(self.wanted())
                 assert not decision.happenings
                 assert decision.again != 0
                 return
         raise AssertionError(f"it goes on writing: {self.status}")
+
+    def _explained(self, status: dict[str, Any]) -> None:
+        """A phase that lasts says why, and what it says fits it."""
+        phase, canary, about = status["phase"], status.get("canary"), (status["phase"], status["reason"])
+        assert Reason(status["reason"]) in REASONS
+        assert status["message"].partition(": ")[2].strip(), about
+        fits = {
+            "Initializing": not status.get("stable", {}).get("since"),
+            "Progressing": canary is not None or status["reason"] in ("WaitingForVersion", "Superseded"),
+            "Paused": bool(status.get("paused")) or status["reason"] == "PausedBySpec",
+            "Baking": canary is not None and canary["step"] > canary["steps"],
+            "Healthy": canary is None and not status.get("failed") and not status.get("returned"),
+            "RolledBack": bool(status.get("failed") or status.get("returned")),
+            "Invalid": status["reason"] in UNUSABLE,
+        }
+        assert fits[phase], f"{about} does not explain itself: {status}"
 
 
 def _weight(status: dict[str, Any]) -> int:

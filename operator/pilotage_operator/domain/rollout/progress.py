@@ -14,6 +14,7 @@ from pilotage_operator.domain.rollout.traffic import (
     baking,
     by_gateway,
     canary_pods,
+    shadowing,
     share_unconfirmed,
     step_weight,
 )
@@ -52,8 +53,8 @@ def weight_due(s: Situation) -> Decision | None:
 
     Time counts at one weight alone, so that no time at a step is taken for the bake's where steps are edited away.
     """
-    canary, weight = s.canary, step_weight(s.spec, s.canary)
-    if canary.weight == weight:
+    canary, weight, shadow = s.canary, step_weight(s.spec, s.canary), shadowing(s.spec, s.canary)
+    if (canary.weight, canary.shadow) == (weight, shadow):
         return None
     missing = s.unconfirmed()
     if missing:
@@ -66,18 +67,20 @@ def weight_due(s: Situation) -> Decision | None:
     changed = replace(
         canary,
         weight=weight,
+        shadow=shadow,
         weight_since=s.now,
         measured_since=s.now if canary.measured_since is None else canary.measured_since,
         measured_seconds=0.0,
     )
-    told = Happening("WeightChanged", f"{canary.version} is to get {weight} %")
+    share = "a copy of all requests" if shadow else f"{weight} %"
+    told = Happening("WeightChanged", f"{canary.version} is to get {share}")
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", told, again=SOON, canary=changed)
 
 
 def weight_unconfirmed(s: Situation) -> Decision | None:
     """The clock and every scale-down wait until the weight is seen to be in force."""
     canary, gateway = s.canary, by_gateway(s.spec)
-    if gateway and canary.weight < 100 and not s.seen.ready(s.stable.revision):
+    if canary.weight < 100 and not s.seen.ready(s.stable.revision):
         message = f"{s.stable.version} has no ready pod, so that {canary.version} answers all until it has"
         alone = replace(canary, weight_since=None)
         return s.now_is(phase(s), Reason.STABLE_UNAVAILABLE, message, again=POLL, canary=alone)
@@ -86,7 +89,7 @@ def weight_unconfirmed(s: Situation) -> Decision | None:
         return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", again=SOON, canary=again)
     missing = s.unconfirmed()
     if not missing and judged(s) and s.seen.metrics.available:
-        missing = share_unconfirmed(canary, s.seen.metrics, gateway, s.now)
+        missing = share_unconfirmed(canary, s.seen.metrics, gateway and not canary.shadow, s.now)
     if not missing and not gateway and s.seen.root is not None and not s.seen.root.endpoints.get(canary.revision):
         missing = f"no endpoint of {canary.version} is behind the Service yet"
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, missing, again=_next_look(s)) if missing else None
@@ -160,18 +163,22 @@ def _passed(s: Situation) -> bool:
 def promoted(s: Situation) -> Decision | None:
     """The bake is over: the canary becomes stable; the old one's pods stay until its connections are waited out."""
     canary = s.canary
-    if not baking(s.spec, canary) or canary.measured_seconds < seconds(s.spec.rollout.bake.for_) or s.unconfirmed():
+    enough = canary.returning or canary.measured_seconds >= seconds(s.spec.rollout.bake.for_)
+    if not baking(s.spec, canary) or not enough or s.unconfirmed():
         return None
     lifetime = s.connection_seconds * CONNECTION_SPREAD
     shifted = s.now if by_gateway(s.spec) or canary.weight_since is None else canary.weight_since
-    told = Happening("Promoted", f"{canary.version} is stable now, in the place of {s.stable.version}")
+    word = "Returned" if canary.returning else "Promoted"
+    told = Happening(word, f"{canary.version} is stable now, in the place of {s.stable.version}")
+    before = "" if canary.returning else s.stable.revision
     changes = {
-        "stable": Stable(canary.revision, canary.version, s.now),
+        "stable": Stable(canary.revision, canary.version, s.now, canary.attempt, previous=before),
         "canary": None,
-        "failed": None,
+        "failed": s.state.failed if s.state.returned is not None else None,
         "retire_at": max(s.now, shifted + lifetime, s.state.retire_at or s.now),
     }
-    return s.now_is(Phase.HEALTHY, Reason.PROMOTED, "promoted", told, again=SOON, **changes)
+    after = Phase.HEALTHY if s.state.returned is None else Phase.ROLLED_BACK
+    return s.now_is(after, Reason.PROMOTED, "promoted", told, again=SOON, **changes)
 
 
 def measuring(s: Situation) -> Decision:
