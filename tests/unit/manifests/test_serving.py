@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from pilotage_operator.api.modeldeployment import Traffic
+from pilotage_operator.api.modeldeployment import Autoscaling, Traffic
 from pilotage_operator.domain.manifests.revision import Revision
-from pilotage_operator.domain.manifests.serving import backend_weights, deployment, http_route, service
+from pilotage_operator.domain.manifests.serving import (
+    autoscaler,
+    backend_mirror,
+    backend_weights,
+    deployment,
+    http_route,
+    service,
+)
 
 OWNER = {"metadata": {"name": "fraud", "namespace": "team", "uid": "uid-1"}}
 REVISION = Revision("1a2b3c4d5e", 1, "v1", "1", "sha256:00", "ab", {"metadata": {}, "spec": {"containers": []}})
@@ -43,8 +50,8 @@ def test_the_root_service_selects(selected: str, selector: dict[str, str]) -> No
     body = service(OWNER, "fraud", selected)
     assert body["spec"]["selector"] == selector
     assert "pilotage.dev/revision" not in body["metadata"]["labels"]
-    (port,) = body["spec"]["ports"]
-    assert (port["name"], port["port"], port["targetPort"], port["appProtocol"]) == ("http", 80, 8080, "http")
+    ports = [(port["name"], port["port"], port["targetPort"], port["appProtocol"]) for port in body["spec"]["ports"]]
+    assert ports == [("http", 80, 8080, "http"), ("grpc", 9000, 9000, "kubernetes.io/h2c")]
 
 
 def test_the_service_of_a_revision_is_its_child() -> None:
@@ -61,10 +68,23 @@ def test_a_route_divides_between_the_services_of_the_revisions() -> None:
     assert spec["parentRefs"] == [
         {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "gateways"}
     ]
-    (rule,) = spec["rules"]
-    assert [ref["name"] for ref in rule["backendRefs"]] == ["fraud-1a2b3c4d5e", "fraud-5e4d3c2b1a"]
-    assert rule["timeouts"] == {"request": "5s"}
-    assert "filters" not in rule
+    for rule in spec["rules"]:
+        shares = [(ref["name"], ref["weight"]) for ref in rule["backendRefs"]]
+        assert shares == [("fraud-1a2b3c4d5e", 75), ("fraud-5e4d3c2b1a", 25)]
+        assert rule["timeouts"] == {"request": "5s"}
+        assert "filters" not in rule
+
+
+def test_grpc_goes_to_a_port_of_its_own() -> None:
+    http, grpc = route({"1a2b3c4d5e": 100})["spec"]["rules"]
+    assert http["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+    assert grpc["matches"] == [{"path": {"type": "PathPrefix", "value": "/inference.GRPCInferenceService/"}}]
+    assert [http["backendRefs"][0]["port"], grpc["backendRefs"][0]["port"]] == [80, 9000]
+
+
+def test_a_host_that_is_shared_by_prefixes_has_no_grpc_since_that_has_none() -> None:
+    (rule,) = route({"1a2b3c4d5e": 100}, path="/models")["spec"]["rules"]
+    assert rule["backendRefs"][0]["port"] == 80
 
 
 def test_a_prefix_is_taken_off_since_pods_answer_below_v2() -> None:
@@ -84,3 +104,22 @@ def test_a_prefix_is_taken_off_since_pods_answer_below_v2() -> None:
 )
 def test_the_weights_of_a_route(rules: list[dict[str, Any]], weights: dict[str, int]) -> None:
     assert backend_weights({"spec": {"rules": rules}}, "fraud") == weights
+
+
+@pytest.mark.parametrize("path", ["/", "/fraud"])
+def test_a_shadow_gets_a_copy_of_what_every_rule_takes(path: str) -> None:
+    traffic = Traffic.model_validate({"parentRefs": [{"name": "public"}], "path": path})
+    body = http_route(OWNER, traffic, {"0123456789": 100}, "abcdef0123")
+    for rule in body["spec"]["rules"]:
+        (copy,) = (f["requestMirror"]["backendRef"] for f in rule["filters"] if f["type"] == "RequestMirror")
+        assert (copy["name"], copy["port"]) == ("fraud-abcdef0123", rule["backendRefs"][0]["port"])
+    assert backend_mirror(body, "fraud") == "abcdef0123"
+    assert backend_mirror(route({"0123456789": 100}), "fraud") == ""
+
+
+def test_an_autoscaler_scales_the_deployment_of_its_revision() -> None:
+    body = autoscaler(OWNER, "1a2b3c4d5e", Autoscaling(min=1, max=4, cpu=60), 5)
+    assert body["spec"]["scaleTargetRef"]["name"] == "fraud-1a2b3c4d5e" == body["metadata"]["name"]
+    assert (body["spec"]["minReplicas"], body["spec"]["maxReplicas"]) == (5, 5), (
+        "what is needed goes before what may be"
+    )
