@@ -99,7 +99,8 @@ class Watched(World):
         if before.get("phase") != "RolledBack":
             self.excused = False
         elif not self.excused:
-            assert now["phase"] == "RolledBack", f"a rollback ended by itself: {now}"
+            unusable = now["phase"] == "Invalid" and bool(now.get("failed") or now.get("returned"))
+            assert now["phase"] == "RolledBack" or unusable, f"a rollback ended by itself: {now}"
             assert _weight(now) <= _weight(before) or (now.get("canary") or {}).get("returning"), now
 
     def _trust(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:

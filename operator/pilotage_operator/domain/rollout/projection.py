@@ -91,7 +91,8 @@ def _autoscaler(s: Situation, state: State, owner: dict[str, Any], revision: str
 def _annotated(state: State, revisions: Mapping[str, Revision]) -> Iterable[Revision]:
     """The snapshots with their verdicts, as far as the state knows something that they do not say yet."""
     for revision in revisions.values():
-        done = [k for k in state.actions if k.split("/")[2:3] == [revision.name] and k not in revision.actions]
+        asked = [k for k in state.actions if k.split("/")[2:3] == [revision.name]][-ACTIONS_KEPT:]
+        done = [k for k in asked if k not in revision.actions]
         now = replace(revision, actions=(*revision.actions, *done)[-ACTIONS_KEPT:]) if done else revision
         if state.stable is not None and state.stable.revision == revision.name and state.stable.since is not None:
             now = replace(now, promoted=True, failed="")
