@@ -14,8 +14,10 @@ def _serves_on_without(bad: str, world: World) -> None:
     revision = world.status()["stable"]["revision"]
     eventually(
         "the bad version's pods are gone",
-        lambda: {p["metadata"]["labels"]["pilotage.dev/revision"] for p in world.items("pods", "pilotage.dev/revision")}
-        == {revision},
+        lambda: (
+            {p["metadata"]["labels"]["pilotage.dev/revision"] for p in world.items("pods", "pilotage.dev/revision")}
+            == {revision}
+        ),
         world.describe,
     )
     with world.load() as load:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pilotage_operator.api import names
+from pilotage_operator.api.analysis import queries_refused
 from pilotage_operator.api.deploymentstatus import ModelDeploymentStatus, Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.api.schema import sentence
@@ -63,6 +64,10 @@ class ModelDeployments:
             spec = ModelDeploymentSpec.model_validate(body["spec"]).resolved(self._config.defaults)
         except ValidationError as error:
             return await self._refuse(body, before, sentence(error))
+        if not self._config.prometheus.tenant_queries:
+            foreign = queries_refused(spec.analysis, self._config.defaults.analysis)
+            if foreign:
+                return await self._refuse(body, before, foreign)
         self._asks(namespace, name, spec.model_version)
         children = await observe(self._kube, body)
         version = await self._kube.get(MODEL_VERSION, namespace, spec.model_version)

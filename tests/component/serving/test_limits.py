@@ -88,7 +88,9 @@ def test_a_client_that_never_reads_takes_no_memory(server: Server) -> None:
             request("POST", INFER, GOOD, Transfer_Encoding="chunked"), 400, id="a length and chunks: smuggling"
         ),
         pytest.param(request("POST", INFER, GOOD, Content_Length="3"), 400, id="two lengths: smuggling"),
-        pytest.param(request("POST", INFER, GOOD, Content_Encoding="br"), 415, id="a body packed in a way that is not read"),
+        pytest.param(
+            request("POST", INFER, GOOD, Content_Encoding="br"), 415, id="a body packed in a way that is not read"
+        ),
         pytest.param(request("CONNECT", "elsewhere:443"), 405, id="a proxy's method"),
         pytest.param(request("GET", "/v2", X="a\x00b"), 400, id="NUL in a header"),
     ],

@@ -17,7 +17,7 @@ def errors(
     stable: list[Pair], canary: list[Pair], *, intervals: int, limit: float = 0.01, before: int = 60
 ) -> tuple[int, Finding]:
     """The interval that decided, or the number of all, and what was found then."""
-    check = ErrorRate("errorRate", limit, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", limit, ALPHA)
     for _ in range(before):
         check = check.after(interval(stable))
     took = 0
@@ -47,7 +47,7 @@ def test_error_rate(stable: list[Pair], canary: list[Pair], verdict: Verdict, wi
 
 
 def test_a_canary_that_turns_bad_late_is_found_soon() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     good, bad = interval([(250, 2)] * 3, [(250, 2)]), interval([(250, 2)] * 3, [(250, 25)])
     for _ in range(600):
         check = check.after(good)
@@ -61,7 +61,7 @@ def test_a_canary_that_turns_bad_late_is_found_soon() -> None:
 
 
 def test_stables_outage_in_which_the_canary_is_well_does_not_pass_it_for_ever() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     for _ in range(20):
         check = check.after(interval([(250, 2)] * 3, [(250, 2)]))
     assert check.finding().verdict == "pass"
@@ -87,6 +87,7 @@ def test_a_failure_names_both_figures_and_the_limit() -> None:
         evidence="1000 canary, 3000 stable requests",
         message="50 % of the canary's answers are server errors, 0.8 % of stable's: beyond stable + 1 %, "
         "and beyond chance",
+        interval="46.3 % to 53.7 %",
     )
 
 
@@ -98,7 +99,7 @@ def test_an_unknown_says_what_is_missing_and_when_it_is_expected() -> None:
 
 
 def test_before_the_first_request_it_says_how_many_it_will_take() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     for _ in range(60):
         check = check.after(interval([(250, 2)] * 3))
     finding = check.finding()

@@ -56,6 +56,19 @@ def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
     return max(1, min(replicas, replicas * weight // (100 - weight)))
 
 
+def weights(spec: ModelDeploymentSpec) -> int:
+    """At how many weights a canary stands in a whole rollout, the bake included."""
+    return sum(1 for step in spec.rollout.steps if step.weight is not None) + 1
+
+
+def meant_share(spec: ModelDeploymentSpec, canary: Canary) -> float:
+    """The share of the requests, 0 to 1, that the canary's present weight comes to: without a gateway that of pods."""
+    if by_gateway(spec) or canary.weight in (0, 100):
+        return canary.weight / 100
+    pods = pods_for(canary.weight, spec.replicas, gateway=False)
+    return pods / (pods + spec.replicas)
+
+
 def step_pods(spec: ModelDeploymentSpec, canary: Canary) -> int:
     """Pods that the canary's present step takes."""
     if baking(spec, canary):
