@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n 4 --dist worksteal
 WITH_GATEWAY := $(if $(GATEWAY),--gateway)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images quickstart crds lock
+.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images quickstart crds docs protos lock bench-serving
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,12 +35,14 @@ test: lint ## lint, then every test: unit, component and end to end on a cluster
 	@$(CLUSTER) exec --name test -- $(BIN)/pytest -q -n 3 tests/component
 	@$(CLUSTER) exec --name test -- $(BIN)/pytest -q $(SIDE_BY_SIDE) tests/e2e
 
-lint: setup ## ruff, mypy, import-linter, and crds/ as generated
+lint: setup ## ruff, mypy, import-linter, and what is generated as it was generated
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy serving operator tests
 	@$(BIN)/lint-imports --config pyproject.toml
 	@$(BIN)/python -m pilotage_operator.api.crd --check crds/ charts/pilotage/files/
+	@$(BIN)/python -m pilotage.runtime.page docs/metrics.md --check
+	@$(BIN)/python -m pilotage.transport.rpc.protos --check
 
 unit: setup ## only the unit tests: seconds, no cluster
 	@$(BIN)/pytest -q -n 2 tests/unit
@@ -68,6 +70,15 @@ quickstart: setup ## builds and pushes the example, and writes its digest into e
 
 crds: setup ## writes crds/ and the chart's copy from the models
 	@$(BIN)/python -m pilotage_operator.api.crd crds/ charts/pilotage/files/
+
+docs: setup ## writes docs/metrics.md from the metrics
+	@$(BIN)/python -m pilotage.runtime.page docs/metrics.md
+
+protos: setup ## writes the gRPC modules from the .proto files
+	@$(BIN)/python -m pilotage.transport.rpc.protos
+
+bench-serving: setup ## the server beside MLServer, KServe and others, and docs/performance.md (half an hour)
+	@$(BIN)/python -m tests.bench.serving $(ARGS)
 
 lock: setup ## pins every dependency anew
 	@for room in serving operator; do \

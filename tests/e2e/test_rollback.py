@@ -11,15 +11,13 @@ def _serves_on_without(bad: str, world: World) -> None:
 
     Nodes follow a Service by up to a second, so that until its pods end a new connection may still reach the bad one.
     """
-    revision = world.status()["stable"]["revision"]
-    eventually(
-        "the bad version's pods are gone",
-        lambda: (
-            {p["metadata"]["labels"]["pilotage.dev/revision"] for p in world.items("pods", "pilotage.dev/revision")}
-            == {revision}
-        ),
-        world.describe,
-    )
+    stable = world.status()["stable"]["revision"]
+
+    def only_stable() -> bool:
+        pods = world.items("pods", "pilotage.dev/revision")
+        return {pod["metadata"]["labels"]["pilotage.dev/revision"] for pod in pods} == {stable}
+
+    eventually("the bad version's pods are gone", only_stable, world.describe)
     with world.load() as load:
         eventually("answers", lambda: load.tally.answered > 200)
         tally = load.stop()

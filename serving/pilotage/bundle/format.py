@@ -221,7 +221,7 @@ def _categories(raw: object, where: str) -> tuple[str | float, ...]:
 def _category(raw: object, where: str) -> str | float:
     if not isinstance(raw, str):
         return number(raw, where)
-    if len(raw) > MAX_CATEGORY_LETTERS or not _is_unicode(raw):
+    if len(raw) > MAX_CATEGORY_LETTERS:
         raise wrong(f"{where} must be a text of at most {MAX_CATEGORY_LETTERS} letters")
     return raw
 
@@ -258,11 +258,6 @@ def _flag(raw: object, where: str) -> bool:
 
 def _name(raw: object, where: str) -> str:
     name = text(raw, where)
-    if not name or not _is_unicode(name):
+    if not name:
         raise wrong(f"{where} must be a text that is not empty")
     return name
-
-
-def _is_unicode(name: str) -> bool:
-    """JSON can spell half of a surrogate pair, which no encoding can write."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)

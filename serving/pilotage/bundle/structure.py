@@ -25,9 +25,14 @@ def sequence(raw: object, where: str, item: Callable[[object, str], T], *, most:
 
 def text(raw: object, where: str) -> str:
     """A text; it may be empty."""
-    if not isinstance(raw, str):
-        raise wrong(f"{where} must be a text")
+    if not isinstance(raw, str) or not _is_unicode(raw):
+        raise wrong(f"{where} must be a text, of whole characters")
     return raw
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can spell half of a surrogate pair, which no encoding can write."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def number(raw: object, where: str) -> float:

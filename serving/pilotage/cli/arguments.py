@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("source", metavar="DIR|oci://…", help="the bundle's folder, or oci://host[:port]/name@sha256:…")
     serve.add_argument("--host", default="0.0.0.0")  # noqa: S104 a pod's address is only known to its cluster
     serve.add_argument("--port", type=int, default=8080)
-    serve.add_argument("--grpc-port", type=int, metavar="PORT", help="gRPC as well, on a port of its own (default: none)")
+    serve.add_argument("--grpc-port", type=int, metavar="PORT", help="gRPC as well, on a port of its own")
     serve.add_argument("--digest", help="refuse to serve any other bundle")
     serve.add_argument("--max-body", type=_positive, default=16 << 20, metavar="BYTES", help="default 16 MiB")
     serve.add_argument("--connection-seconds", type=_positive, default=60, help="a kept connection's life, jittered")

@@ -78,7 +78,10 @@ class Batcher:
 
     def submit(self, job: Job) -> None:
         """Queue a request, or tell it at once that there is no use in waiting."""
-        if self._queued_rows * self._row_seconds > STANDING_SECONDS and (wait := self._too_long()):
+        if not self._queue:
+            if self._running_until is None:
+                self._empty_at = self._clock()
+        elif self._queued_rows * self._row_seconds > STANDING_SECONDS and (wait := self._too_long()):
             self._metrics.shed("overload")
             job.reply(Overloaded(wait))
             return

@@ -100,30 +100,26 @@ class _Gate:
         dtype = dtype_of(tensor.datatype) if self.floating else np.dtype(np.float64)
         strict = [(column, feature) for column, feature in enumerate(tensor.features) if feature.refuse]
         self.refusing = bool(strict)
-        with np.errstate(over="ignore"):  # a limit beyond the datatype's range limits nothing
-            self._low = np.array([_limit(f, f.low, -math.inf) for f in tensor.features]).astype(dtype)
-            self._high = np.array([_limit(f, f.high, math.inf) for f in tensor.features]).astype(dtype)
+        self._low = _limits([f.low if f.refuse else None for f in tensor.features], -math.inf, dtype)
+        self._high = _limits([f.high if f.refuse else None for f in tensor.features], math.inf, dtype)
+        with np.errstate(over="ignore"):
             self._known = [(column, _known(f, dtype)) for column, f in strict if f.categories]
         self._filled = np.array([f.refuse and not f.missing and self.floating for f in tensor.features], dtype=bool)
         self._compares = tensor.datatype != "BYTES" and self.refusing
 
     def is_good(self, array: Array) -> bool:
         """Whether nothing is wrong, at the least cost; False only means to look closer."""
-        if self.floating and np.count_nonzero(np.isinf(array)):
-            return False
         if not self.refusing:
-            return True
+            return not np.count_nonzero(np.isinf(array))
         rows = self._rows(array)
-        if rows.shape[1] != self._width:
-            return False
-        if self._compares and not self._is_within(rows):
+        if rows.shape[1] != self._width or (self._compares and not self._is_within(rows)):
             return False
         return all(_all_known(rows[:, column], known) for column, known in self._known)
 
     def _is_within(self, rows: Array) -> bool:
         size, count = rows.size, np.count_nonzero
         if count(rows >= self._low) == size and count(rows <= self._high) == size:
-            return True  # and no gaps: NaN compares as false
+            return True  # and neither infinite nor missing: NaN compares as false
         if not self.floating:
             return False
         return not (count(rows < self._low) or count(rows > self._high) or count(np.isnan(rows) & self._filled))
@@ -201,8 +197,12 @@ def _refusal(row: int, found: Sequence[tuple[_Gate, Array, Array]]) -> Refusal:
     return Refusal(row, tuple(violations), total - len(violations))
 
 
-def _limit(feature: Feature, limit: float | None, none: float) -> float:
-    return none if limit is None or not feature.refuse else limit
+def _limits(limits: Sequence[float | None], none: float, dtype: np.dtype[Any]) -> Array:
+    """As the datatype carries them. What has no limit ends where the numbers do, so that no infinity is within."""
+    largest = np.finfo(dtype).max
+    with np.errstate(over="ignore"):
+        array: Array = np.array([none if limit is None else limit for limit in limits]).astype(dtype)
+    return array.clip(-largest, largest)
 
 
 def _known(feature: Feature, dtype: np.dtype[Any]) -> frozenset[Any]:

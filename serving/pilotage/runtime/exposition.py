@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import count, takewhile
 
@@ -16,9 +16,6 @@ MISSING, BELOW, ABOVE, UNKNOWN, OTHER = "missing", "below", "above", "unknown", 
 # What a bundle calls by one of our own words, or by nothing, is quoted: two series of one name spoil a whole scrape.
 _OURS = frozenset({"", MISSING, BELOW, ABOVE, UNKNOWN, OTHER})
 _LONGEST = 100  # letters of a label's value
-
-FULL = 1024
-"""So many observations are counted together."""
 
 
 def bucket_edges() -> tuple[float, ...]:
@@ -97,6 +94,8 @@ class Histogram:
         self._count = 0
         self._sum = 0.0
         self._waiting = array("d")
+        self.add: Callable[[float], None] = self._waiting.append
+        """Keep one; whoever adds collects from time to time."""
         buckets = [*({"le": repr(edge)} for edge in edges), {"le": "+Inf"}]
         self._template = (
             _heading(family)
@@ -105,14 +104,13 @@ class Histogram:
             + _template(f"{family.name}_count", common, [{}])
         )
 
-    def add(self, value: float) -> None:
-        waiting = self._waiting
-        waiting.append(value)
-        if len(waiting) >= FULL:
-            self._collect()
+    def collect(self) -> None:
+        """Count what was kept."""
+        self.count(self._waiting)
+        del self._waiting[:]
 
-    def add_all(self, observed: Sequence[float]) -> None:
-        """Count many at once."""
+    def count(self, observed: Sequence[float]) -> None:
+        """Count these at once."""
         values = np.array(observed)
         values.sort()
         self._at_most += values.searchsorted(self._edges, "right")
@@ -120,13 +118,8 @@ class Histogram:
         self._sum += float(values.sum())
 
     def text(self) -> str:
-        """All of its lines, with everything that was added."""
-        self._collect()
+        """All of its lines."""
         return self._template % (*self._at_most.tolist(), self._count, self._sum, self._count)
-
-    def _collect(self) -> None:
-        self.add_all(self._waiting)
-        del self._waiting[:]
 
 
 def _heading(family: Family) -> str:

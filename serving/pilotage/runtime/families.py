@@ -106,6 +106,20 @@ UNBINNED = Family(
     "Rows answered that are not in the bins.",
     "How much of the traffic the three families above leave out; 0 but for very large batches.",
 )
+PAYLOADS_SENT = Family(
+    "pilotage_payloads_sent_total",
+    "counter",
+    (),
+    "Entries of the payload log that arrived.",
+    "Whether the payload log works; by pilotage_requests_total with code 200: the share that is kept.",
+)
+PAYLOADS_DROPPED = Family(
+    "pilotage_payloads_dropped_total",
+    "counter",
+    (),
+    "Entries of the payload log that did not arrive: its queue was full, or its sink away.",
+    "Alert when it grows: what is read from the payload log is no fair sample any more.",
+)
 RESIDENT = Family(
     "pilotage_process_resident_memory_bytes",
     "gauge",
@@ -131,5 +145,6 @@ BUILD = Family(
 FAMILIES = (
     *(REQUESTS, DURATION, QUEUE_WAIT, BATCH_ROWS, MODEL_SECONDS, IN_FLIGHT, SHED),
     *(VIOLATIONS, FEATURE_VALUES, OUTPUT_VALUES, PREDICTIONS, UNBINNED),
+    *(PAYLOADS_SENT, PAYLOADS_DROPPED),
     *(RESIDENT, CPU, BUILD),
 )

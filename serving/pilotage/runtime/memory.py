@@ -17,6 +17,7 @@ _SIGNS = ("Failed to allocate memory", "bad_alloc", "bad allocation", "MemoryErr
 # What the container may have, in a cgroup of version 2 and of version 1. None of them: no limit.
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _NO_LIMIT = 1 << 60
+_STATM = Path("/proc/self/statm")
 
 
 def limit_memory(limit: int) -> None:
@@ -36,6 +37,9 @@ def loading(container_limit: int | None = None) -> Iterator[None]:
 
     Raises BundleError("memory", …) in place of any error whose reason was memory.
     """
+    if not _STATM.exists():  # only Linux tells, and keeps, such a limit
+        yield
+        return
     limit = _container_limit() if container_limit is None else container_limit
     data, resident = _held()
     growth = _free() if limit is None else min(_free(), 2 * max(0, limit - resident))
@@ -80,5 +84,5 @@ def _free() -> int:
 
 def _held() -> tuple[int, int]:
     """Bytes of data that this process has mapped, and bytes that it has in memory."""
-    _, resident, _, _, _, data, _ = map(int, Path("/proc/self/statm").read_text().split())
+    _, resident, _, _, _, data, _ = map(int, _STATM.read_text().split())
     return data * resource.getpagesize(), resident * resource.getpagesize()

@@ -11,32 +11,33 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from resource import getpagesize
+from typing import Protocol
 
 from pilotage.bundle.format import Contract
 from pilotage.bundle.reference import Reference
 from pilotage.runtime import families
 from pilotage.runtime.drift import Drift
-from pilotage.runtime.exposition import (
-    CONTENT_TYPE,
-    FULL,
-    OTHER,
-    Counts,
-    Histogram,
-    Lines,
-    bucket_edges,
-    label_text,
-    shown,
-)
+from pilotage.runtime.exposition import CONTENT_TYPE, OTHER, Counts, Histogram, Lines, bucket_edges, label_text, shown
 from pilotage.runtime.families import Family
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.watchlist import Column
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
+_TOGETHER = 1024  # answers of a code that are counted at once
 _BATCH_EDGES = tuple(float(1 << power) for power in range(13))
 _REASONS = ("client_gone", "connections", "deadline", "overload")
 _MEMORY = Path("/proc/self/statm")  # absent but on Linux
 _NO_CONTRACT, _NO_REFERENCE = Contract((), ()), Reference()
+
+
+class Payloads(Protocol):
+    """What the payload log counts."""
+
+    @property
+    def sent(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
 
 
 class Metrics:
@@ -61,6 +62,8 @@ class Metrics:
         self.in_flight = 0
         self.refused: Mapping[tuple[str, str], int] = {}
         """What the Door refused, by feature and kind: its own counter, set by whoever has the Door."""
+        self.payloads: Payloads | None = None
+        """The payload log's own counters, set by whoever has it."""
         self._drift = Drift(contract, reference)
         self.note = self._drift.note
         self._durations = Histogram(families.DURATION, common, bucket_edges())
@@ -81,6 +84,7 @@ class Metrics:
         self._classes = _Binned(families.PREDICTIONS, common, self._drift.classes, "class")
         singles = (
             *(families.MODEL_SECONDS, families.IN_FLIGHT, families.UNBINNED, families.CPU),
+            *(families.PAYLOADS_SENT, families.PAYLOADS_DROPPED),
             *((families.RESIDENT,) if _MEMORY.exists() else ()),
         )
         self._singles = {family: Lines(family, common, [{}]) for family in singles}
@@ -90,8 +94,8 @@ class Metrics:
         """Count one answer; `seconds` from the last byte of the request read to the answer written."""
         waiting = self._answered[code]
         waiting.append(seconds)
-        if len(waiting) >= FULL:
-            self._count_answers()
+        if len(waiting) >= _TOGETHER:
+            self._collect()
 
     def ran(self, rows: int, seconds: float) -> None:
         """Count one call of the model."""
@@ -104,7 +108,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format 0.0.4."""
-        self._count_answers()
+        self._collect()
         self._drift.collect()
         features = self._features.counts()
         values = {
@@ -112,6 +116,8 @@ class Metrics:
             families.IN_FLIGHT: self.in_flight,
             families.UNBINNED: self._drift.unbinned,
             families.CPU: time.process_time(),
+            families.PAYLOADS_SENT: self.payloads.sent if self.payloads else 0,
+            families.PAYLOADS_DROPPED: self.payloads.dropped if self.payloads else 0,
         }
         if families.RESIDENT in self._singles:
             values[families.RESIDENT] = _resident()
@@ -130,11 +136,13 @@ class Metrics:
         ]
         return "".join(parts).encode()
 
-    def _count_answers(self) -> None:
+    def _collect(self) -> None:
         for code, waiting in self._answered.items():
             self._by_code[code] += len(waiting)
-            self._durations.add_all(waiting)
+            self._durations.count(waiting)
             del waiting[:]
+        self._waits.collect()
+        self._batch_rows.collect()
 
 
 class _Binned:

@@ -1,5 +1,6 @@
 """A model loaded in ONNX Runtime, under the names and datatypes of its contract."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ _ELEMENTS: dict[str, tuple[str, type[np.generic]]] = {
     "FP64": ("tensor(double)", np.float64),
     "BYTES": ("tensor(string)", np.object_),
 }
+# `[ONNXRuntimeError] : 1 : FAIL : `, and `/onnxruntime_src/…/graph.cc:1617 void f(int) [with T = float] `
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_SOURCE = re.compile(r"/onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)( const)?( \[with [^\]]*\])? ?")
 _WORDS = {onnx: datatype for datatype, (onnx, _) in _ELEMENTS.items()}
 
 
@@ -61,9 +65,16 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # its errors come as exceptions; warnings about the graph help nobody here
         try:
-            session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                str(model_path),
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would print on stdout, and load a hostile model twice
+            )
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            reason = _first_line(error).replace(str(model_path), model_path.name)
+            reason = _reason(error)
+            for folder in (model_path.parent, model_path.parent.resolve()):
+                reason = reason.replace(f"{folder}/", "")
             raise BundleError("load", f"ONNX Runtime cannot load {model_path.name}: {reason}") from error
         loaded = cls(session)
         _hold("input", loaded.inputs, contract.inputs)
@@ -75,7 +86,7 @@ class Session:
         try:
             answers = self._session.run(self._output_names, inputs)
         except Exception as error:  # as above: no base class
-            raise RunError(f"the model failed: {_first_line(error)}") from error
+            raise RunError(f"the model failed: {_reason(error)}") from error
         return dict(zip(self._output_names, answers, strict=True))
 
 
@@ -116,5 +127,11 @@ def _fits(model: tuple[int, ...], declared: tuple[int, ...]) -> bool:
     return len(model) == len(declared) and all(m in (-1, d) for m, d in zip(model, declared, strict=True))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says, without the place in its own sources.
+
+    >>> _reason(ValueError("[ONNXRuntimeError] : 1 : FAIL : bad /onnxruntime_src/a/b.cc:6 int f(int) no such axis"))
+    'bad no such axis'
+    """
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return _SOURCE.sub("", _CODE.sub("", line))

@@ -65,6 +65,7 @@ def assemble(settings: Settings, loop: asyncio.AbstractEventLoop) -> Assembly:
     batcher = Batcher(model, metrics, loop.call_soon, loop.call_soon_threadsafe)
     dataplane = Dataplane(identity, document, model, batcher)
     logs = Logs(settings.log, identity, document.contract)
+    metrics.payloads = logs.payloads
     limits = Limits(settings.max_body, settings.connection_seconds, _max_connections())
     routes = Routes(dataplane, Rest(dataplane, logs.payloads, settings.max_body), metrics)
     log.info("loaded %s %s (%s) as %s", identity.model, identity.bundle_version, digest, identity.revision)

@@ -1,39 +1,54 @@
 """Any request, step by step: for those that the contract's own decoder does not take, and to say what is wrong."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport import binary
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.inference import Array, InferRequest, Structure, unfit
+from pilotage.transport.inference import Array, InferRequest, Structure, unfit, whole
 from pilotage.transport.tensordata import DataReader
 
-# Extensions of Triton that change where a tensor comes from or what an answer is. To ignore one would be to lie.
-_SHARED_MEMORY = ("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
 _MAX_TIMEOUT = 2**63 - 1
+_NOTHING = msgspec.Raw()
+
+
+# What is not looked at stays raw: as objects, JSON made for it would take twenty times its size.
+class _InputParameters(msgspec.Struct):
+    binary_data_size: int | float | None = None
+    shared_memory_region: msgspec.Raw = _NOTHING
+
+
+class _OutputParameters(msgspec.Struct):
+    binary_data: bool | None = None
+    classification: int | float | None = None
+    shared_memory_region: msgspec.Raw = _NOTHING
+
+
+class _RequestParameters(msgspec.Struct):
+    binary_data_output: bool | None = None
+    timeout: int | float | None = None
 
 
 class _Input(msgspec.Struct):
     name: str
     datatype: str
-    shape: list[int]
-    data: msgspec.Raw = msgspec.Raw()
-    parameters: dict[str, Any] | None = None
+    shape: list[int | float]
+    data: msgspec.Raw = _NOTHING
+    parameters: _InputParameters | None = None
 
 
 class _Output(msgspec.Struct):
     name: str
-    parameters: dict[str, Any] | None = None
+    parameters: _OutputParameters | None = None
 
 
 class _Request(msgspec.Struct):
     inputs: list[_Input]
     id: str | None = None
     outputs: list[_Output] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: _RequestParameters | None = None
 
 
 _request = msgspec.json.Decoder(_Request)
@@ -54,7 +69,7 @@ class Explainer:
         arrays: dict[str, Array] = {}
         for given in request.inputs:
             tensor = self._structure.input(given.name, given.datatype, given.shape, arrays)
-            shape = tuple(given.shape)
+            shape = tuple(map(int, given.shape))
             size = _binary_size(given, tensor, head)
             if size is None:
                 arrays[given.name] = self._readers[given.name].careful(bytes(given.data), shape)
@@ -64,14 +79,14 @@ class Explainer:
         self._structure.complete(arrays)
         if position != len(body):
             raise _wrong(f"the body has {len(body) - position} bytes after its last tensor; no input says them its own")
-        parameters = request.parameters or {}
-        as_bytes = _flag(parameters, "binary_data_output", "the request")
-        asked = [(output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ()]
+        parameters = request.parameters or _RequestParameters()
+        as_bytes = parameters.binary_data_output or False
+        asked = ((output.name, _wants_bytes(output, as_bytes)) for output in request.outputs or ())
         return InferRequest(
             request.id or "",
             {tensor.name: arrays[tensor.name] for tensor in self._contract.inputs},
             self._structure.outputs(asked, binary=as_bytes),
-            _timeout(parameters),
+            _timeout(parameters.timeout),
         )
 
 
@@ -90,54 +105,43 @@ def _parsed(body: bytes, head: int | None) -> _Request:
 
 def _binary_size(given: _Input, tensor: Tensor, head: int | None) -> int | None:
     """How many bytes of the body are this input's; None when its data is JSON."""
-    parameters = given.parameters or {}
-    if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
-        raise unfit(tensor, f" has parameter {unknown[0]}; this server shares no memory, send the data itself")
-    size = parameters.get("binary_data_size")
+    parameters = given.parameters or _InputParameters()
+    # To leave out an extension that says where a tensor is, or what an answer is, would be to lie.
+    if parameters.shared_memory_region:
+        raise unfit(tensor, " has parameter shared_memory_region; this server shares no memory, send the data itself")
+    size = parameters.binary_data_size
     if size is None:
         if not given.data:
             raise unfit(tensor, " has no data; send 'data', or bytes after the JSON and binary_data_size")
         return None
     if given.data:
         raise unfit(tensor, " has both data and binary_data_size; send one of them")
-    if type(size) is not int or size < 0:
-        raise unfit(tensor, f" has binary_data_size {_said(size)}; it is a number of bytes")
+    count = whole(size)
+    if count is None or count < 0:
+        raise unfit(tensor, f" has binary_data_size {shown(size)}; it is a number of bytes")
     if head is None:
         raise unfit(tensor, " has binary_data_size; send the header Inference-Header-Content-Length with it")
-    return size
+    return count
 
 
 def _wants_bytes(output: _Output, default: bool) -> bool:
-    parameters = output.parameters or {}
-    where = f"output {shown(output.name)}"
-    if unknown := [name for name in _SHARED_MEMORY if name in parameters]:
-        raise _wrong(f"{where} has parameter {unknown[0]}; this server shares no memory, the answer has the data")
-    if parameters.get("classification"):  # 0 is none
-        raise _wrong(f"{where} has parameter classification, which this server does not have; sort the answer yourself")
-    return _flag(parameters, "binary_data", where, default)
+    parameters = output.parameters or _OutputParameters()
+    where = f"output {shown(output.name)} has parameter"
+    if parameters.shared_memory_region:
+        raise _wrong(f"{where} shared_memory_region; this server shares no memory, the answer has the data")
+    if parameters.classification:  # 0 is none
+        raise _wrong(f"{where} classification, which this server does not have; sort the answer yourself")
+    return default if parameters.binary_data is None else parameters.binary_data
 
 
-def _flag(parameters: Mapping[str, Any], name: str, where: str, default: bool = False) -> bool:
-    value = parameters.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise _wrong(f"{where} has {name} {_said(value)}; it is true or false")
-    return value
-
-
-def _timeout(parameters: Mapping[str, Any]) -> float | None:
+def _timeout(value: float | None) -> float | None:
     """Seconds; 0 is none, as in Triton."""
-    value = parameters.get("timeout")
     if value is None:
         return None
-    if type(value) is not int or not 0 <= value <= _MAX_TIMEOUT:
-        raise _wrong(f"the request has timeout {_said(value)}; it is a whole number of microseconds")
-    return value / 1e6 or None
-
-
-def _said(value: object) -> str:
-    return "that is a list or an object" if isinstance(value, list | dict) else shown(value)
+    microseconds = whole(value)
+    if microseconds is None or not 0 <= microseconds <= _MAX_TIMEOUT:
+        raise _wrong(f"the request has timeout {shown(value)}; it is a whole number of microseconds")
+    return microseconds / 1e6 or None
 
 
 def _wrong(message: str) -> ProtocolError:

@@ -14,6 +14,8 @@ Array = np.ndarray[Any, Any]
 
 MAX_SIZE = 2**31 - 1  # of one dimension: no body holds more, and products stay printable
 _MAX_SHOWN_NAMES = 20
+_MAX_SHOWN_SIZES = 40
+_LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
 
 
 # Structs of msgspec: a frozen dataclass takes eight times as long to make, once for every request.
@@ -40,8 +42,8 @@ class Structure:
         self._inputs = {tensor.name: tensor for tensor in contract.inputs}
         self._outputs = {tensor.name: tensor for tensor in contract.outputs}
 
-    def input(self, name: str, datatype: str, shape: Sequence[int], known: Collection[str]) -> Tensor:
-        """The tensor that an input claims to be; `known` are the inputs already read."""
+    def input(self, name: str, datatype: str, shape: Sequence[float], known: Collection[str]) -> Tensor:
+        """The tensor that an input claims to be; `known` are the inputs already read. All of `shape` is whole then."""
         tensor = self._inputs.get(name)
         if tensor is None:
             raise _wrong(f"input {shown(name)} is unknown; the model takes {_names(self._inputs)}")
@@ -51,7 +53,8 @@ class Structure:
             raise _wrong(f"input {shown(name)} has datatype {shown(datatype)}; the model takes {tensor.datatype}")
         if len(shape) != len(tensor.shape) or not all(map(_fits, shape, tensor.shape)):
             raise _wrong(
-                f"input {shown(name)} has shape {shown(list(shape))}; the model takes {list(tensor.shape)}, "
+                f"input {shown(name)} has shape {shown(list(shape[:_MAX_SHOWN_SIZES]))}; "
+                f"the model takes {list(tensor.shape)}, "
                 "-1 for any size from 1"
             )
         return tensor
@@ -78,6 +81,17 @@ class Structure:
         return tuple(found.values()) or tuple(Asked(tensor, binary) for tensor in self._outputs.values())
 
 
+def whole(value: object) -> int | None:
+    """A whole number of JSON, which may write 1 as 1.0 or 1e0 too; None when it is none.
+
+    >>> [whole(value) for value in (7, 7.0, 7.5, True, "7")]
+    [7, 7, None, None, None]
+    """
+    if type(value) is float and value.is_integer() and abs(value) <= _LARGEST_EXACT:
+        return int(value)
+    return value if type(value) is int else None
+
+
 def unfit(tensor: Tensor, what: str) -> ProtocolError:
     """The refusal of an input; `what` goes on behind its name."""
     return _wrong(f"input {shown(tensor.name)}{what}")
@@ -98,8 +112,8 @@ def place(index: int, shape: Sequence[int], tensor: Tensor) -> str:
     return f"row {row}, column {column}"
 
 
-def _fits(size: int, wanted: int) -> bool:
-    return 1 <= size <= MAX_SIZE and wanted in (-1, size)
+def _fits(size: float, wanted: int) -> bool:
+    return whole(size) is not None and 1 <= size <= MAX_SIZE and wanted in (-1, size)
 
 
 def _names(tensors: Mapping[str, Tensor]) -> str:

@@ -20,18 +20,18 @@ _MOST_NAMED = 256  # columns described one by one; more of them would make the d
 def infer_request(contract: Contract) -> Schema:
     """A request in JSON. That `data` has as many elements as `shape` says is beyond a schema."""
     names = [tensor.name for tensor in contract.outputs]
-    asked = _object({"name": {"enum": names}, "parameters": _parameters(binary_data=_BOOLEAN)}, "name")
+    asked = _object({"name": {"enum": names}, "parameters": _parameters(binary_data=_FLAG)}, "name")
     return _object(
         {
             "id": {"type": ["string", "null"], "description": "Comes back with the answer."},
             "parameters": _parameters(
                 timeout={
-                    "type": "integer",
+                    "type": ["integer", "null"],
                     "minimum": 0,
                     "maximum": 2**63 - 1,
                     "description": "Microseconds after which the caller needs no answer; 0 for none.",
                 },
-                binary_data_output=_BOOLEAN | {"description": "Whether outputs come in binary unless asked otherwise."},
+                binary_data_output=_FLAG | {"description": "Whether outputs come in binary unless asked otherwise."},
             ),
             "inputs": _each([_input(tensor) for tensor in contract.inputs], "Every input, in any order."),
             "outputs": {
@@ -74,8 +74,11 @@ def _input(tensor: Tensor) -> Schema:
 
 
 def _output(tensor: Tensor) -> Schema:
+    # Each size by itself would be told by prefixItems, which few tools know in a response.
+    rank = len(tensor.shape)
+    shape = {"type": "array", "minItems": rank, "maxItems": rank, "items": {"type": "integer", "minimum": 0}}
     data = {"type": "array", "items": _element(tensor, None)}
-    return _object(_signature(tensor) | {"data": data}, "name", "datatype", "shape", "data")
+    return _object(_signature(tensor) | {"shape": shape, "data": data}, "name", "datatype", "shape", "data")
 
 
 def _signature(tensor: Tensor) -> Schema:
@@ -108,15 +111,21 @@ def _element(tensor: Tensor, feature: Feature | None) -> Schema:
     elif tensor.datatype == "BOOL":
         schema = dict(_BOOLEAN)
     else:
-        dtype = dtype_of(tensor.datatype)
-        floating = dtype.kind == "f"
-        info: Any = np.finfo(dtype) if floating else np.iinfo(dtype)
-        limit = float if floating else int
-        kind = "number" if floating else "integer"
-        schema = {"type": kind, "minimum": limit(info.min), "maximum": limit(info.max)}
-        if floating and (feature is None or feature.missing or not feature.refuse):
-            schema["type"] = [kind, "null"]
+        schema = _number(dtype_of(tensor.datatype))
+        if schema["type"] == "number" and (feature is None or feature.missing or not feature.refuse):
+            schema["type"] = ["number", "null"]
     return schema if feature is None else schema | _described(feature, schema)
+
+
+def _number(dtype: np.dtype[Any]) -> Schema:
+    """What the datatype holds: of floats, whatever is not rounded to infinity."""
+    if dtype.kind != "f":
+        integers = np.iinfo(dtype)
+        return {"type": "integer", "minimum": int(integers.min), "maximum": int(integers.max)}
+    largest = np.finfo(dtype).max
+    step = float(largest) - float(np.nextafter(largest, dtype.type(0)))
+    limit = math.nextafter(float(largest) + step / 2, 0)
+    return {"type": "number", "minimum": -limit, "maximum": limit}
 
 
 def _described(feature: Feature, schema: Mapping[str, Any]) -> Schema:
@@ -126,9 +135,9 @@ def _described(feature: Feature, schema: Mapping[str, Any]) -> Schema:
             described["description"] = f"From {feature.low:g} to {feature.high:g} in training."
         return described
     if feature.low is not None:
-        described["minimum"] = max(feature.low, schema["minimum"])
+        described["minimum"] = feature.low
     if feature.high is not None:
-        described["maximum"] = min(feature.high, schema["maximum"])
+        described["maximum"] = feature.high
     if feature.categories:
         described["enum"] = [*feature.categories, *([None] if "null" in schema["type"] else [])]
     return described
@@ -150,6 +159,7 @@ def _typical(tensor: Tensor, feature: Feature) -> Any:
 
 
 _BOOLEAN: Schema = {"type": "boolean"}
+_FLAG: Schema = {"type": ["boolean", "null"]}
 
 
 def _parameters(**known: Schema) -> Schema:

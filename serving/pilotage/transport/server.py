@@ -15,6 +15,7 @@ import uvloop
 
 from pilotage.bundle.errors import BundleError
 from pilotage.bundle.format import BundleDocument
+from pilotage.runtime import memory
 from pilotage.runtime.errors import RunError
 from pilotage.transport.assembly import Assembly, assemble
 from pilotage.transport.connection import Connection
@@ -57,7 +58,8 @@ async def _run(settings: Settings, on_ready: OnReady | None) -> None:
     # Before the model is loaded: as process 1 of a container, a signal without a handler is lost.
     loop.add_signal_handler(signal.SIGTERM, told_to_end.put_nowait, settings.drain_seconds)
     loop.add_signal_handler(signal.SIGINT, told_to_end.put_nowait, 0.0)  # a person at a terminal does not wait
-    assembly = assemble(settings, loop)
+    with memory.loading():  # a model that wants gigabytes is an error with a sentence, not the kernel's end of us
+        assembly = assemble(settings, loop)
     gc.freeze()  # what stands now stands for good: the collector need not look at it again and again
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]

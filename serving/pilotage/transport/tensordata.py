@@ -1,6 +1,6 @@
 """The `data` of one V2 input, flat or nested JSON, as an array; and what to say when it does not fit.
 
-A `null` in a float tensor is a missing value (NaN). The arrays cannot be written to.
+A `null` in a float tensor is a missing value (NaN). Most of the arrays cannot be written to.
 """
 
 import math
@@ -14,8 +14,10 @@ import numpy as np
 
 from pilotage.bundle.format import Tensor
 from pilotage.runtime.session import dtype_of
+from pilotage.transport import typed
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.inference import Array, place, unfit
+from pilotage.transport.inference import Array, place, unfit, whole
+from pilotage.transport.pieces import cut, is_nested
 
 # By the datatype's kind: what an element must be, in a caller's words, and how JSON's reader calls that.
 _WANTED = {"FP": "a number or null", "BOOL": "true or false", "BYTES": "a text"}
@@ -24,7 +26,7 @@ _TYPES: dict[str, frozenset[type]] = {
     "BOOL": frozenset((bool,)),
     "BYTES": frozenset((str,)),
 }
-_LARGEST_EXACT = 2**53  # a greater number with a point or an exponent is not one certain integer
+LARGE = 1 << 20  # bytes; beyond that not all of a request is made objects at once
 _MAX_PACKERS = 256  # shapes remembered for one tensor; whoever sends more of them pays for each
 
 _anything = msgspec.json.Decoder()
@@ -40,6 +42,9 @@ class DataReader:
         self._code = {"l": "q", "L": "Q"}.get(char, char)  # numpy's letter to struct's, of little-endian
         self._kind = tensor.datatype.rstrip("0123456789")
         self._types = _TYPES.get(self._kind, frozenset((int,)))
+        # These stop at the first list that is not as it should be.
+        self._nested = msgspec.json.Decoder(typed.nested(tensor))
+        self._listed = msgspec.json.Decoder(list[typed.element(tensor.datatype)])  # type: ignore[misc]
         self._packers: dict[tuple[int, ...], Callable[..., bytes]] = {}
 
     def quick(self, data: Sequence[Any], shape: tuple[int, ...]) -> Array | None:
@@ -62,24 +67,63 @@ class DataReader:
             return None
 
     def careful(self, data: bytes, shape: tuple[int, ...]) -> Array:
-        """The JSON in `data` as an array. Raises ProtocolError(400, …) naming the row."""
+        """The JSON in `data`, which is well-formed, as an array. Raises ProtocolError(400, …) naming the row."""
+        nested = is_nested(data)
+        if nested is None:
+            raise unfit(self._tensor, " has data that is not a list")
+        nested = nested and len(shape) > 1
+        decoder = _anything  # for the best of explanations
+        if len(data) > LARGE:
+            if self._kind != "BYTES" and (not nested or len(shape) == 2):
+                return self._in_pieces(data, shape, nested)
+            decoder = self._nested if nested else self._listed
+        values = self._decoded(data, decoder)
+        if nested:
+            values = _unnest(values, shape, self._tensor)
+        self._count(len(values), shape)
+        return self._flat(values, shape).reshape(shape)
+
+    def _in_pieces(self, data: bytes, shape: tuple[int, ...], nested: bool) -> Array:
+        """A list, or a list of rows, that is too large to have all of it as objects at once."""
+        wanted = math.prod(shape)
+        if 2 * wanted - 1 > len(data):  # an element is a letter and a comma at least
+            raise unfit(self._tensor, f" has {len(data)} bytes of data; shape {shown(list(shape))} takes more")
+        array = np.empty(wanted, self._dtype)
+        filled = 0
+        for piece in cut(data, nested=nested):
+            values = self._decoded(piece)
+            if nested:
+                values = _unnest(values, (len(values), shape[1]), self._tensor, first=filled // shape[1])
+            if filled + len(values) <= wanted:
+                array[filled : filled + len(values)] = self._flat(values, shape, first=filled)
+            filled += len(values)
+        self._count(filled, shape)
+        return array.reshape(shape)
+
+    def _decoded(self, data: bytes, decoder: msgspec.json.Decoder[Any] = _anything) -> list[Any]:
         try:
-            values = _anything.decode(data)
+            values: list[Any] = decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise unfit(self._tensor, f" has data that cannot be read: {error}") from None
-        if not isinstance(values, list):
-            raise unfit(self._tensor, " has data that is not a list")
-        if len(shape) > 1 and values and isinstance(values[0], list):
-            values = _unnest(values, shape, self._tensor)
-        if not self._types.issuperset(map(type, values)):
-            values = [self._element(index, value, shape) for index, value in enumerate(values)]
+        return values
+
+    def _count(self, found: int, shape: tuple[int, ...]) -> None:
         wanted = math.prod(shape)
-        if len(values) != wanted:
-            raise unfit(self._tensor, f" has {len(values)} elements; shape {shown(list(shape))} takes {wanted}")
-        array = self.quick(values, shape)
-        if array is None:
-            raise self._out_of_range(values, shape)
-        return array
+        if found != wanted:
+            raise unfit(self._tensor, f" has {found} elements; shape {shown(list(shape))} takes {wanted}")
+
+    def _flat(self, values: list[Any], shape: tuple[int, ...], *, first: int = 0) -> Array:
+        """`values`, or why not; the one at `first` of a tensor of `shape` is their first."""
+        if not self._types.issuperset(map(type, values)):
+            values = [self._element(index, value, shape) for index, value in enumerate(values, first)]
+        if self._kind == "BYTES":
+            return np.array(values, self._dtype)
+        if self._kind == "FP" and None in values:
+            values = [math.nan if value is None else value for value in values]
+        try:
+            return np.frombuffer(struct.pack(f"<{len(values)}{self._code}", *values), self._dtype)
+        except (struct.error, OverflowError):
+            raise self._out_of_range(values, shape, first) from None
 
     def _packer(self, shape: tuple[int, ...], count: int) -> Callable[..., bytes]:
         if math.prod(shape) != count:  # before anything as large as a shape claims to be is made
@@ -92,18 +136,17 @@ class DataReader:
     def _element(self, index: int, value: Any, shape: Sequence[int]) -> Any:
         if type(value) in self._types:
             return value
-        if type(value) is float and self._kind not in _WANTED and value.is_integer() and abs(value) <= _LARGEST_EXACT:
-            return int(value)  # JSON knows one kind of number: 1.0 is 1
+        if self._kind not in _WANTED and (integer := whole(value)) is not None:
+            return integer
         wanted = _WANTED.get(self._kind, "a whole number")
         raise unfit(self._tensor, f", {place(index, shape, self._tensor)}: {_said(value)} is not {wanted}")
 
-    def _out_of_range(self, values: list[Any], shape: Sequence[int]) -> ProtocolError:
+    def _out_of_range(self, values: list[Any], shape: Sequence[int], first: int) -> ProtocolError:
         """The error for the first of `values` that the datatype cannot hold."""
-        index = next(i for i, value in enumerate(values) if value is not None and not self._holds(value))
-        found = shown(values[index])
+        index, value = next((i, value) for i, value in enumerate(values, first) if not self._holds(value))
         return unfit(
             self._tensor,
-            f", {place(index, shape, self._tensor)}: {found} is out of {self._tensor.datatype}'s range",
+            f", {place(index, shape, self._tensor)}: {shown(value)} is out of {self._tensor.datatype}'s range",
         )
 
     def _holds(self, value: float) -> bool:
@@ -125,16 +168,19 @@ def _rows(data: Sequence[list[Any]], shape: tuple[int, ...]) -> list[Any]:
     return list(chain.from_iterable(data))
 
 
-def _unnest(values: list[Any], shape: Sequence[int], tensor: Tensor) -> list[Any]:
-    """Lists in lists, one level for each dimension, to one list; every level as long as `shape` says."""
+def _unnest(values: list[Any], shape: Sequence[int], tensor: Tensor, *, first: int = 0) -> list[Any]:
+    """Lists in lists, one level for each dimension, to one list; every level as long as `shape` says.
+
+    `first` is the row of the tensor that they begin with.
+    """
     if len(values) != shape[0]:
         raise unfit(tensor, f" has {len(values)} rows; shape {shown(list(shape))} takes {shape[0]}")
     for depth, size in enumerate(shape[1:], start=1):
-        for index, part in enumerate(values):
-            if not isinstance(part, list) or len(part) != size:
-                row = index // math.prod(shape[1:depth])
-                found = f"{len(part)} elements" if isinstance(part, list) else "no list"
-                raise unfit(tensor, f", row {row}: {found} at depth {depth + 1}, the shape says {size}")
+        if set(map(type, values)) != {list} or set(map(len, values)) != {size}:
+            index, part = next((i, p) for i, p in enumerate(values) if not isinstance(p, list) or len(p) != size)
+            row = first + index // math.prod(shape[1:depth])
+            found = f"{len(part)} elements" if isinstance(part, list) else "no list"
+            raise unfit(tensor, f", row {row}: {found} at depth {depth + 1}, the shape says {size}")
         values = list(chain.from_iterable(values))
     return values
 

@@ -83,8 +83,8 @@ def decoder(contract: Contract) -> msgspec.json.Decoder[Request]:
 
 
 def _input(tensor: Tensor) -> type[msgspec.Struct]:
-    element = _element(tensor.datatype)
-    rows = list[element | list[element]] if len(tensor.shape) == 2 else list[element]  # type: ignore[valid-type]
+    one = element(tensor.datatype)
+    rows: Any = list[one | list[one]] if len(tensor.shape) == 2 else list[one]  # type: ignore[valid-type]
     return msgspec.defstruct(
         "Input",
         [
@@ -104,9 +104,19 @@ def _size(size: int) -> Any:
     return Annotated[int, msgspec.Meta(ge=low, le=high)]
 
 
-def _element(datatype: str) -> Any:
+def element(datatype: str) -> Any:
+    """The type of one element in JSON."""
     if datatype.startswith("FP"):
         return float | None
     if datatype == "BOOL":
         return bool
     return str if datatype == "BYTES" else int
+
+
+def nested(tensor: Tensor) -> Any:
+    """The type of data that is nested as the tensor's shape is, with as many elements in each list as it fixes."""
+    data = element(tensor.datatype)
+    for size in reversed(tensor.shape):
+        length = msgspec.Meta() if size < 0 else msgspec.Meta(min_length=size, max_length=size)
+        data = Annotated[list[data], length]  # type: ignore[valid-type]
+    return data

@@ -8,7 +8,7 @@ from pilotage.bundle.format import Contract
 from pilotage.transport import binary, typed, wide
 from pilotage.transport.explain import Explainer
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure
-from pilotage.transport.tensordata import DataReader
+from pilotage.transport.tensordata import LARGE, DataReader
 
 __all__ = ["Asked", "Codec", "InferRequest"]
 
@@ -55,6 +55,9 @@ class Codec:
         """
         if self._wide is not None and head is None and (read := self._wide.read(body)) is not None:
             return InferRequest(read[0], {self._inputs[0][0].name: read[1]}, self._all)
+        json_length = len(body) if head is None else head
+        if json_length > LARGE or not 0 < json_length <= len(body):
+            return self._explainer.read(body, head)
         try:
             request = self._decode(body if head is None else body[:head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

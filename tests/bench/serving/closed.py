@@ -73,7 +73,7 @@ def read_h2load(said: str, log: str, answer: int, cpu: float) -> Sample:
 
 def grpc_answer(server: Running, body: Path) -> int:
     """How many bytes the answer to one call has. Raises ClusterError unless its status is OK."""
-    said = run(["nghttp", "-v", "--data", body, *_headers(), _url(server)])
+    said = run(["nghttp", "-nv", "--data", body, *_headers(), _url(server)])
     if "grpc-status: 0" not in said:
         raise ClusterError(f"the call failed:\n{said[-800:]}")
     return sum(int(size) for size in re.findall(r"recv DATA frame <length=(\d+)", said))

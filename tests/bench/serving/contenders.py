@@ -1,7 +1,6 @@
 """The servers: ours, and those that others would take. Each rival lives in a virtual environment of its own.
 
-All get one core, one worker process and one thread in ONNX Runtime; access logs are off, for they cost the rivals more
-than their models do.
+All get one core, one worker process and one thread in ONNX Runtime; access logs are off.
 """
 
 from __future__ import annotations
@@ -93,7 +92,10 @@ def _mlserver_onnx(name: str, model: Path, scratch: Path) -> Command:
 
 
 def _mlserver_with(runtime: str, name: str, file: Path, scratch: Path) -> Command:
-    """Models in the server's own process: on one core its default, a worker process beside it, is slower."""
+    """Models in the server's own process: its default, a worker process beside it, cannot help on one core.
+
+    Nor does that worker start with these versions: uvloop leaves it without an event loop.
+    """
     port, grpc_port = free_port(), free_port()
     settings = {
         "debug": False,
@@ -117,7 +119,7 @@ def _mlserver_with(runtime: str, name: str, file: Path, scratch: Path) -> Comman
 
 
 def _kserve(name: str, model: Path, scratch: Path) -> Command:
-    """Without its three lines of log for every request, which are its default and cost it a third of its speed."""
+    """Without its three lines of log for every request, which are its default."""
     port, grpc_port = free_port(), free_port()
     quiet = {"version": 1, "disable_existing_loggers": False, "root": {"level": "WARNING"}}
     loggers = {name: {"level": "WARNING"} for name in ("kserve", "kserve.trace", "uvicorn.access", "uvicorn")}

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from tests.cluster.errors import ClusterError
 
-PATIENCE = 90.0  # seconds for a server to be ready
+PATIENCE = 180.0  # seconds for a server to be ready
 POLL = 0.002  # seconds between two looks whether it is: what a figure of readiness may be wrong by
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -32,7 +32,7 @@ METHOD = """\
 - *Half load*: each server gets half of the requests that it could answer, evenly spaced, over {connections} connections, whether or not it keeps up. Latency counts from the moment at which a request was due.
 - *Metrics and drift*: the same server with the methods that count replaced by nothing (`tests/bench/serving/bare.py`), on a model with 30 features.
 
-All servers serve the same model: one row in, `label` and `probabilities` out. One worker, one thread in ONNX Runtime, no access log. MLServer runs as its documentation says: its scikit-learn runtime, which answers with the label alone, and for the network a custom runtime around ONNX Runtime; its models run in its own process (`parallel_workers: 0`), which on one core is faster than its default. KServe runs a custom model around ONNX Runtime, without its three lines of log for each request. uvicorn runs a bare ASGI function around ONNX Runtime: no checks, no metrics, no batches.
+All servers serve the same model: one row in, `label` and `probabilities` out. One worker, one thread in ONNX Runtime, no access log; ours is on, as it is by default: sampled. MLServer runs as its documentation says: its scikit-learn runtime, which answers with the label alone, and for the network a custom runtime around ONNX Runtime; its models run in its own process (`parallel_workers: 0`), for the worker process that is its default cannot help on one core. KServe runs a custom model around ONNX Runtime, without its three lines of log for each request. uvicorn runs a bare ASGI function around ONNX Runtime: no checks, no metrics, no batches.
 """
 
 READING = """\

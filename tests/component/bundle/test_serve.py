@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,16 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import requests
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+import pilotage
 from pilotage.bundle.build import Bundle
 from pilotage.bundle.format import MODEL
 from tests.component.bundle.registry import RunningRegistry
+from tests.unit.bundle.bundles import TRAIN, rows
 
 WAIT = 60.0
 
@@ -107,6 +114,28 @@ def test_in_a_pod_there_are_log_lines_only(built: Bundle, tmp_path: Path) -> Non
             if "ready" in line:
                 break
     assert len(lines) <= 2
+
+
+def test_what_was_declared_is_refused_by_the_server_in_a_sentence(tmp_path: Path) -> None:
+    X, y = rows(gaps=False)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[:TRAIN], y[:TRAIN])
+    strict = {"x0": {"min": 5, "max": 30, "onViolation": "refuse"}}
+    given = (estimator, X[:TRAIN], X[TRAIN:], y[TRAIN:])
+    pilotage.bundle(*given, name="fraud", version="1", into=tmp_path / "b", contract=strict)
+    bad = [[10.0] * 5, [31.0] * 5]
+    with served(tmp_path / "b", tmp_path, "--banner") as said:
+        assert said is not None
+        assert "x0  5 to 30" in read_until("  x0", said)
+        url = shlex.split(read_until("curl", said))[2]
+        body = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [2, 5], "data": bad}]}
+        answer = requests.post(url, json=body, timeout=WAIT)
+        metrics = requests.get(url.split("/v2/")[0] + "/metrics", timeout=WAIT).text
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "error": "input 'input', row 1, feature 'x0': 31 is above 30, the most that is allowed",
+    }
+    counted = [line for line in metrics.splitlines() if line.startswith("pilotage_contract_violations_total{")]
+    assert [line.rsplit(" ", 1)[1] for line in counted if 'feature="x0"' in line and 'kind="above"' in line] == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -1,83 +1,74 @@
-"""The gRPC server on a loop of its own, and what its metrics say."""
+"""The real server's gRPC port, and calls to it that are counted."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
+import re
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field
 
-import uvloop
+import grpc
 
-from pilotage.bundle import format as bundle_format
-from pilotage.bundle import golden
-from pilotage.runtime import identity as runtime_identity
-from pilotage.runtime.batch import Batcher
-from pilotage.runtime.metrics import Metrics
-from pilotage.runtime.model import Model
-from pilotage.runtime.session import Session
-from pilotage.transport.dataplane import Dataplane
-from pilotage.transport.limits import Limits
-from pilotage.transport.rpc.server import GrpcServer
+from pilotage.transport.rpc.protos.inference_pb2 import ModelInferRequest, ModelInferResponse
+from tests.component.serving.process import WAIT, Server
 
-LIMITS = Limits(max_body=100_000, connection_seconds=3600, max_connections=100)
-WAIT = 30.0  # seconds before a test gives up
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+FLOWER = [5.1, 3.5, 1.4, 0.2]
 
 
-class Served:
-    """A bundle served over gRPC, in a thread; ended with the block that it is used in."""
+def address(server: Server) -> str:
+    """Where a server that was started with --grpc-port answers."""
+    found = re.search(r"gRPC on \S+?:(\d+)", server.log)
+    assert found, server.log
+    return f"127.0.0.1:{found[1]}"
 
-    def __init__(self, directory: Path, limits: Limits = LIMITS) -> None:
-        self._directory = directory
-        self._limits = limits
-        self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    def __enter__(self) -> Served:
-        self._thread.start()
-        self.port = self._do(self._start()).result(WAIT)
-        return self
+def request(rows: int = 1) -> bytes:
+    """An inference of the flowers' model, its contents typed."""
+    message = ModelInferRequest(model_name="iris")
+    given = message.inputs.add(name="input", datatype="FP32", shape=[rows, 4])
+    given.contents.fp32_contents.extend(FLOWER * rows)
+    return message.SerializeToString()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self.server.stop)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(WAIT)
-        self._loop.close()
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+def metric(server: Server, start: str) -> float:
+    """The sum of the samples whose lines start so."""
+    lines = server.ask("GET", "/metrics").body.decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
 
-    def drain(self, seconds: float, least: float = 0.0) -> Future[None]:
-        """Begin to end; the future is done when it has ended."""
-        return self._do(self.server.drain(seconds, least))
 
-    def metric(self, start: str) -> float:
-        """The one sample whose line starts so."""
-        lines = self._do(self._render()).result(WAIT).decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
+@dataclass
+class Callers:
+    """Threads that call without a pause, each on a channel of its own; every call is counted.
 
-    async def _start(self) -> int:
-        loop = asyncio.get_running_loop()
-        document = bundle_format.load(self._directory)
-        identity = runtime_identity.Identity(document.name, document.version, "flowers", "iris-v3", "1a2b3c4d5e", 1)
-        self.metrics = Metrics(identity, {}, document.contract)
-        session = Session.load(self._directory / bundle_format.MODEL, document.contract)
-        rows = [pair.inputs for pair in golden.read(self._directory)]
-        model = Model(session, document.contract, self.metrics, rows)
-        batcher = Batcher(model, self.metrics, loop.call_soon, loop.call_soon_threadsafe)
-        self.server = GrpcServer(Dataplane(identity, document, model, batcher), self.metrics, self._limits)
-        listener = socket.create_server(("127.0.0.1", 0))
-        listener.setblocking(False)
-        await self.server.start(listener, 100)
-        return int(listener.getsockname()[1])
+    A client of gRPC sends again by itself what a server says that it has not looked at, and nothing else.
+    """
 
-    async def _render(self) -> bytes:
-        return self.metrics.render()
+    addresses: list[str]
+    answers: Counter[str] = field(default_factory=Counter)  # by revision
+    lost: list[str] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def _do(self, task: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(task, self._loop)
+    def run(self) -> None:
+        """One caller's whole life."""
+        # A pool of its own for each channel: else all of them share one connection.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        target = f"ipv4:{','.join(self.addresses)}"
+        policy = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
+        with grpc.insecure_channel(target, options=[*options, policy]) as channel:
+            infer = channel.unary_unary(INFER, lambda message: message, ModelInferResponse.FromString)
+            while not self.stopped.is_set():
+                try:
+                    response, call = infer.with_call(request(), timeout=WAIT, wait_for_ready=True)
+                except grpc.RpcError as error:
+                    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                        continue  # an answer too, on a busy machine
+                    with self._lock:
+                        self.lost.append(f"{error.code()}: {error.details()}")
+                    continue
+                revision = str(dict(call.initial_metadata())["pilotage-revision"])
+                with self._lock:
+                    self.answers[revision] += 1
+                    if list(response.outputs[0].contents.int64_contents) != [0]:
+                        self.lost.append("a wrong answer")

@@ -90,3 +90,19 @@ def test_while_ending_readiness_fails_liveness_holds_and_inference_goes_on(flowe
         server.signal(signal.SIGTERM)  # a second one does not hurt
         assert server.ask("POST", INFER, GOOD).status == 200
         assert server.exit_code() == 0
+
+
+def test_being_told_again_to_end_changes_nothing(flowers: Path) -> None:
+    whole = request("POST", INFER, GOOD)
+    with Server(flowers) as server, server.connect() as begun:
+        begun.send(whole[:-1])
+        for _ in range(3):
+            server.signal(signal.SIGTERM)
+        while server.ask("GET", "/v2/health/ready").status == 200:
+            pass
+        server.signal(signal.SIGTERM)
+        begun.send(whole[-1:])
+        reply = begun.receive()
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert begun.at_end()
+        assert server.exit_code() == 0

@@ -89,7 +89,7 @@ def test_a_client_that_never_reads_takes_no_memory(server: Server) -> None:
         ),
         pytest.param(request("POST", INFER, GOOD, Content_Length="3"), 400, id="two lengths: smuggling"),
         pytest.param(
-            request("POST", INFER, GOOD, Content_Encoding="br"), 415, id="a body packed in a way that is not read"
+            request("POST", INFER, GOOD, Content_Encoding="br"), 415, id="a body that is packed in another way"
         ),
         pytest.param(request("CONNECT", "elsewhere:443"), 405, id="a proxy's method"),
         pytest.param(request("GET", "/v2", X="a\x00b"), 400, id="NUL in a header"),

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -244,3 +245,9 @@ def test_a_reader_that_is_gone_is_no_harm(pipe: tuple[int, int]) -> None:
         lines.put(b"x\n")
     lines.close(WAIT)
     assert (lines.sent, lines.dropped) == (0, 100)
+
+
+def test_without_a_standard_output_lines_go_nowhere() -> None:
+    code = "from pilotage.transport.log.stdout import Stdout; Stdout().send([b'x'])"
+    ended = subprocess.run(["sh", "-c", f'exec "$0" -c "{code}" >&-', sys.executable], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -90,7 +90,9 @@ FEATURE = "contract.inputs[0].features[0]"
         pytest.param(
             feature(onViolation="warn"), f'{FEATURE}.onViolation must be "count" or "refuse"', id="an unknown policy"
         ),
-        pytest.param(feature(name="\ud800"), f"{FEATURE}.name must be a text that is not empty", id="half a character"),
+        pytest.param(
+            feature(name="\ud800"), f"{FEATURE}.name must be a text, of whole characters", id="half a character"
+        ),
         pytest.param(feature(redact=1), f"{FEATURE}.redact must be true or false", id="redact as a number"),
         pytest.param(feature(categories=[]), f"{FEATURE}.categories must be a list with", id="no categories"),
         pytest.param(feature(categories=["a"]), f"{FEATURE}.categories must be numbers", id="texts for numbers"),

@@ -95,6 +95,12 @@ def test_the_pod_is_found_by_services_and_by_prometheus() -> None:
     assert metadata["annotations"]["prometheus.io/port"] == "8080"
 
 
+def test_http_and_grpc_have_a_port_each() -> None:
+    (server,) = serving()["spec"]["containers"]
+    assert {port["name"]: port["containerPort"] for port in server["ports"]} == {"http": 8080, "grpc": 9000}
+    assert server["args"][4:8] == ["--port", "8080", "--grpc-port", "9000"]
+
+
 def test_resources_have_a_default_that_the_users_replace() -> None:
     def resources(**server: Any) -> Any:
         return serving(**server)["spec"]["containers"][0]["resources"]

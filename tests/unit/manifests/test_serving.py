@@ -43,8 +43,8 @@ def test_the_root_service_selects(selected: str, selector: dict[str, str]) -> No
     body = service(OWNER, "fraud", selected)
     assert body["spec"]["selector"] == selector
     assert "pilotage.dev/revision" not in body["metadata"]["labels"]
-    (port,) = body["spec"]["ports"]
-    assert (port["name"], port["port"], port["targetPort"], port["appProtocol"]) == ("http", 80, 8080, "http")
+    ports = [(port["name"], port["port"], port["targetPort"], port["appProtocol"]) for port in body["spec"]["ports"]]
+    assert ports == [("http", 80, 8080, "http"), ("grpc", 9000, 9000, "kubernetes.io/h2c")]
 
 
 def test_the_service_of_a_revision_is_its_child() -> None:
@@ -61,10 +61,23 @@ def test_a_route_divides_between_the_services_of_the_revisions() -> None:
     assert spec["parentRefs"] == [
         {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "gateways"}
     ]
-    (rule,) = spec["rules"]
-    assert [ref["name"] for ref in rule["backendRefs"]] == ["fraud-1a2b3c4d5e", "fraud-5e4d3c2b1a"]
-    assert rule["timeouts"] == {"request": "5s"}
-    assert "filters" not in rule
+    for rule in spec["rules"]:
+        shares = [(ref["name"], ref["weight"]) for ref in rule["backendRefs"]]
+        assert shares == [("fraud-1a2b3c4d5e", 75), ("fraud-5e4d3c2b1a", 25)]
+        assert rule["timeouts"] == {"request": "5s"}
+        assert "filters" not in rule
+
+
+def test_grpc_goes_to_a_port_of_its_own() -> None:
+    http, grpc = route({"1a2b3c4d5e": 100})["spec"]["rules"]
+    assert http["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+    assert grpc["matches"] == [{"path": {"type": "PathPrefix", "value": "/inference.GRPCInferenceService/"}}]
+    assert [http["backendRefs"][0]["port"], grpc["backendRefs"][0]["port"]] == [80, 9000]
+
+
+def test_a_host_that_is_shared_by_prefixes_has_no_grpc_since_that_has_none() -> None:
+    (rule,) = route({"1a2b3c4d5e": 100}, path="/models")["spec"]["rules"]
+    assert rule["backendRefs"][0]["port"] == 80
 
 
 def test_a_prefix_is_taken_off_since_pods_answer_below_v2() -> None:

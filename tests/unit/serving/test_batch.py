@@ -256,6 +256,22 @@ def test_a_burst_is_taken_in_whole_and_a_standing_queue_is_kept_short() -> None:
     assert bench.value(0) == 2
 
 
+def test_a_process_that_did_not_run_for_a_while_takes_in_whole_what_came_meanwhile() -> None:
+    bench = Bench(seconds_per_row=0.0005)
+    for number in range(50):
+        bench.ask(number)
+        bench.settle()
+    bench.seconds_per_row = 1.0  # its share of the processor ended in the middle of a call
+    bench.ask(50)
+    bench.settle()
+    bench.seconds_per_row = 0.0005
+    for number in range(51, 111):
+        bench.ask(number)
+    bench.settle()
+    assert bench.counted.sheds == []
+    assert len(bench.outcomes) == 111
+
+
 def test_a_slow_call_leaves_the_loop_free_and_what_comes_meanwhile_waits_for_it() -> None:
     bench = Bench(seconds_per_row=0.02)
     bench.ask(0)

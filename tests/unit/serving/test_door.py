@@ -202,9 +202,10 @@ def test_columns_beyond_the_contracts_features_are_no_trouble(columns: int) -> N
     assert [refusal.row for refusal in check(at, [[30.0, 0.1, 7.0][:columns], [130.0, 0.1, 7.0][:columns]])] == [1]
 
 
-def test_a_limit_beyond_the_datatype_limits_nothing() -> None:
+def test_a_limit_beyond_the_datatype_limits_no_number() -> None:
     at = door(Feature("x", -1e30, 1e30, missing=False, refuse=True), datatype="FP16")
     assert not check(at, [[65_504], [-65_504]], "FP16")
+    assert [refusal.violations[0].kind for refusal in check(at, [[math.inf], [-math.inf]], "FP16")] == ["infinite"] * 2
 
 
 @pytest.mark.parametrize("datatype", DATATYPES)

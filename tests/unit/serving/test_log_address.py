@@ -21,17 +21,17 @@ def test_it_is_standard_output_or_an_http_address(text: str, address: Address | 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "give stdout"),
-        ("stderr", "give stdout"),
-        ("ftp://collector/", "give stdout"),
-        ("http://", "give stdout"),
-        ("http://collector:99999/", "no address"),
-        ("http://collector:x/", "no address"),
-        ("http://[::1/", "no address"),
-        ("http://me:secret@collector/", "must not hold a user"),
-        ("http://collector/a b", "no spaces"),
-        ("http://collector/\r\nx: y", "no spaces"),
-        ("http://collector/ü", "only ASCII"),
+        ("", "goes to stdout"),
+        ("stderr", "goes to stdout"),
+        ("ftp://collector/", "goes to stdout"),
+        ("http://", "goes to stdout"),
+        ("http://collector:99999/", "cannot be read"),
+        ("http://collector:x/", "cannot be read"),
+        ("http://[::1/", "cannot be read"),
+        ("http://me:secret@collector/", "must not hold a password"),
+        ("http://collector/a b", "has spaces"),
+        ("http://collector/\r\nx: y", "has spaces"),
+        ("http://collector/ü", "not ASCII"),
     ],
 )
 def test_anything_else_is_refused_with_a_sentence(text: str, why: str) -> None:

@@ -167,8 +167,8 @@ steps = st.one_of(
 )
 
 
-@settings(deadline=None)
-@given(st.lists(steps, max_size=30))
+@settings(deadline=None, max_examples=30)
+@given(st.lists(steps, max_size=12))
 def test_no_counter_ever_goes_down(taken: list[Any]) -> None:
     metrics = people(AGE)
     last: dict[Any, float] = {}

@@ -85,6 +85,9 @@ def test_every_kind_of_datatype_is_read(datatype: str, data: list[Any], dtype: s
         pytest.param(body(shape=[4]), "[4]; the model takes [-1, 2]", id="another rank"),
         pytest.param(body(shape=[2, 3]), "[2, 3]; the model takes [-1, 2]", id="another width"),
         pytest.param(body(shape=[-1, 2]), "[-1, 2]; the model takes", id="a negative dimension"),
+        pytest.param(body(shape=[1.5, 2]), "[1.5, 2]; the model takes", id="half a row"),
+        pytest.param(body(shape=[True, 2]), "got `bool`", id="a boolean for a size"),
+        pytest.param(body(shape=[1] * 1000), "[1, 1, 1, 1", id="a thousand dimensions"),
         pytest.param(body(shape=[0, 2], data=[]), "[0, 2]; the model takes", id="no rows"),
         pytest.param(body(shape=[2**40, 2]), "the model takes", id="more rows than any body holds"),
         pytest.param(body(shape=[10**3000, 2]), "the model takes", id="a dimension of three thousand digits"),
@@ -137,7 +140,7 @@ def test_each_datatype_has_its_refusals(datatype: str, data: list[Any], says: st
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    content = body(datatype="INT32", data=[1.0, -2e3], shape=[2])
+    content = body(datatype="INT32", data=[1.0, -2e3], shape=[2.0])
     array = codec(Tensor("input", "INT32", (-1,))).decode(content, None).inputs["input"]
     assert (array.dtype, array.tolist()) == (np.int32, [1, -2000])
 
@@ -235,11 +238,14 @@ def test_what_is_asked_beside_the_inputs(more: dict[str, Any], wanted: tuple[Any
         ({"outputs": [{"name": "label"}, {"name": "label"}]}, "output 'label' is asked for twice"),
         ({"outputs": [{"name": "label", "parameters": {"classification": 3}}]}, "'label' has parameter classification"),
         ({"outputs": [{"name": "label", "parameters": {"shared_memory_region": "x"}}]}, "shares no memory"),
-        ({"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]}, "binary_data 1; it is true or false"),
-        ({"parameters": {"binary_data_output": "yes"}}, "the request has binary_data_output 'yes'; it is true or"),
+        (
+            {"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]},
+            "got `int` - at `$.outputs[0].parameters.binary_data`",
+        ),
+        ({"parameters": {"binary_data_output": "yes"}}, "got `str` - at `$.parameters.binary_data_output`"),
         ({"parameters": {"timeout": -1}}, "the request has timeout -1; it is a whole number of microseconds"),
         ({"parameters": {"timeout": 1.5}}, "timeout 1.5"),
-        ({"parameters": {"timeout": False}}, "timeout False"),
+        ({"parameters": {"timeout": False}}, "got `bool` - at `$.parameters.timeout`"),
         ({"parameters": {"timeout": 10**30}}, "timeout 1000000000000000000000000000000"),
     ],
 )

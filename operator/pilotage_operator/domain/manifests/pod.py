@@ -12,6 +12,7 @@ from pilotage_operator.api.modeldeployment import Server
 from pilotage_operator.api.modelversion import Source
 
 HTTP_PORT = 8080
+GRPC_PORT = 9000
 BUNDLE_MOUNT = "/bundle"
 BUNDLE_DIR = "/bundle/model"
 CREDENTIALS_DIR = "/credentials"
@@ -116,7 +117,7 @@ def serving_template(
         names.REVISION_LABEL: revision,
         names.MANAGED_BY_LABEL: names.MANAGED_BY,
     }
-    args = ["serve", BUNDLE_DIR, "--digest", source.digest, "--port", str(HTTP_PORT)]
+    args = ["serve", BUNDLE_DIR, "--digest", source.digest, "--port", str(HTTP_PORT), "--grpc-port", str(GRPC_PORT)]
     args += ["--connection-seconds", str(connection_seconds)]
     container = model_container(
         name="server", image=image, args=args, resources=_resources(server) or DEFAULT_RESOURCES
@@ -127,7 +128,10 @@ def serving_template(
             {"name": "PILOTAGE_VERSION", "value": version},
             {"name": "PILOTAGE_REVISION", "value": revision},
         ],
-        "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+        ],
     } | _probes()
     return {
         "metadata": {

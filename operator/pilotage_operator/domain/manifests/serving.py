@@ -7,10 +7,12 @@ from typing import Any
 
 from pilotage_operator.api import names
 from pilotage_operator.api.modeldeployment import Traffic
-from pilotage_operator.domain.manifests.pod import HTTP_PORT
+from pilotage_operator.domain.manifests.pod import GRPC_PORT, HTTP_PORT
 from pilotage_operator.domain.manifests.revision import Revision, child_metadata
 
 SERVICE_PORT = 80
+GRPC_SERVICE_PORT = GRPC_PORT
+GRPC_PREFIX = "/inference.GRPCInferenceService/"
 # Below a revision's Deployment the operator changes only `replicas`; the rest is for a Deployment that is recreated.
 ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
@@ -40,38 +42,33 @@ def service(owner: dict[str, Any], name: str, selected: str, revision: str = "")
     selector = {names.DEPLOYMENT_LABEL: owner["metadata"]["name"]}
     if selected:
         selector[names.REVISION_LABEL] = selected
-    port = {"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": HTTP_PORT, "appProtocol": "http"}
+    ports = [
+        _port("http", SERVICE_PORT, HTTP_PORT, "http"),
+        # Without the word h2c a gateway would speak HTTP/1.1 to it.
+        _port("grpc", GRPC_SERVICE_PORT, GRPC_PORT, "kubernetes.io/h2c"),
+    ]
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": child_metadata(owner, name, revision),
-        "spec": {"type": "ClusterIP", "selector": selector, "ports": [port]},
+        "spec": {"type": "ClusterIP", "selector": selector, "ports": ports},
     }
 
 
 def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, int]) -> dict[str, Any]:
-    """The route of the deployment with each revision's share of the traffic, in percent."""
+    """The route of the deployment with each revision's share of the traffic, in percent.
+
+    gRPC is a rule of it, since a GRPCRoute on the same hostname would conflict; the shares are the same. It has no
+    prefixes: a route below one shares its host with other models, and gRPC there would be the oldest one's.
+    """
     name = owner["metadata"]["name"]
-    backends = [
-        {
-            "group": "",
-            "kind": "Service",
-            "name": names.child_name(name, revision),
-            "port": SERVICE_PORT,
-            "weight": weight,
-        }
-        for revision, weight in sorted(weights.items())
-    ]
-    rule: dict[str, Any] = {
-        "matches": [{"path": {"type": "PathPrefix", "value": traffic.path}}],
-        "backendRefs": backends,
-    }
-    if traffic.path != "/":  # the pods answer below /v2, whatever the prefix
+    rules = [_rule(name, traffic, weights, traffic.path, SERVICE_PORT)]
+    if traffic.path == "/":
+        rules.append(_rule(name, traffic, weights, GRPC_PREFIX, GRPC_SERVICE_PORT))
+    else:  # the pods answer below /v2, whatever the prefix
         rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
-        rule["filters"] = [{"type": "URLRewrite", "urlRewrite": rewrite}]
-    if traffic.timeouts.request is not None:
-        rule["timeouts"] = {"request": traffic.timeouts.request}
-    spec: dict[str, Any] = {"parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs], "rules": [rule]}
+        rules[0]["filters"] = [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    spec: dict[str, Any] = {"parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs], "rules": rules}
     if traffic.hostnames:
         spec["hostnames"] = list(traffic.hostnames)
     return {
@@ -82,12 +79,32 @@ def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, in
     }
 
 
+def _port(name: str, port: int, target: int, protocol: str) -> dict[str, Any]:
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": target, "appProtocol": protocol}
+
+
+def _rule(name: str, traffic: Traffic, weights: Mapping[str, int], prefix: str, port: int) -> dict[str, Any]:
+    """What comes below `prefix` goes to `port` of the revisions, by their weights."""
+    backends = [
+        {"group": "", "kind": "Service", "name": names.child_name(name, revision), "port": port, "weight": weight}
+        for revision, weight in sorted(weights.items())
+    ]
+    rule: dict[str, Any] = {
+        "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+        "backendRefs": backends,
+    }
+    if traffic.timeouts.request is not None:
+        rule["timeouts"] = {"request": traffic.timeouts.request}
+    return rule
+
+
 def _parent(ref: dict[str, Any]) -> dict[str, Any]:
     return {"group": "gateway.networking.k8s.io", "kind": "Gateway", **ref}
 
 
 def backend_weights(route: dict[str, Any], name: str) -> dict[str, int]:
-    """Percent by revision, as a route of ours has them; backends that are not ours have their own name for a key."""
+    """Percent by revision, as a route of ours has them in its first rule and so in all of them; backends that are not
+    ours have their own name for a key."""
     rules = route.get("spec", {}).get("rules") or [{}]
     prefix = f"{name}-"
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from time import monotonic
@@ -17,8 +18,10 @@ from pilotage.transport.http2.outbox import DEFAULT_WINDOW, MAX_WINDOW
 from pilotage.transport.http2.streams import MAX_STREAMS, SLACK, Accept, Room, Streams
 from pilotage.transport.limits import Limits
 
-_FAREWELL = b"farewell"  # the ping between the two GOAWAYs
-_FAREWELL_SECONDS = 1.0  # for a client that does not answer it
+# After the first GOAWAY a good client closes by itself, once it has its answers. But it may still begin what it had
+# decided to send here: the answer to a ping, which the RFC names as the moment for the second one, comes too soon.
+_LASTING_SECONDS = 1.0  # until calls that go on for ever are ended
+_FAREWELL_SECONDS = 5.0  # until the second GOAWAY
 GRACE_SECONDS = 60.0  # for the streams of a connection that ends
 _STREAMS_PER_CONNECTION = 4  # on average, when there are as many connections as there can be
 _SETTINGS_PRICE = 20  # each may change every stream
@@ -71,6 +74,11 @@ class Connection(asyncio.Protocol):
         self._old_at = self._since + self._limits.connection_seconds * random.uniform(0.8, 1.2)
         shared = self._shared
         self.streams = Streams(self._transport.write, shared.accept, self._limits, shared.room, self._after_stream)
+        streams = self.streams
+        self._frames: tuple[Callable[[int, int, bytes], None], ...] = (  # by kind
+            *(streams.data, streams.headers, streams.priority, streams.reset),
+            *(self._settings, _push, self._ping, self._goaway, streams.widen, streams.continuation),
+        )
         full = len(shared.connections) >= self._limits.max_connections
         shared.connections.add(self)
         if full:
@@ -123,7 +131,6 @@ class Connection(asyncio.Protocol):
         if self._state is State.OPEN:
             self._to(State.ASKED)
             self._transport.write(frames.goaway(MAX_WINDOW, Code.NO_ERROR))
-            self._transport.write(frames.frame(Kind.PING, 0, 0, _FAREWELL))
 
     def abort(self) -> None:
         """End it now."""
@@ -151,40 +158,22 @@ class Connection(asyncio.Protocol):
             if now > self._old_at:
                 self.begin_end()
         elif self._state is State.ASKED:
+            if lasted > _LASTING_SECONDS:
+                self._tell_ending()
             if lasted > _FAREWELL_SECONDS:
                 self._say_last()
         elif lasted > GRACE_SECONDS:
             self._break(Broken(Code.NO_ERROR, "this connection is over"))
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        streams = self.streams
-        if streams.blocks.begun is not None and kind != Kind.CONTINUATION:
+        if self.streams.blocks.begun is not None and kind != Kind.CONTINUATION:
             raise Broken(Code.PROTOCOL_ERROR, "a frame comes between the frames of a header block")
         if not self._settled and (kind != Kind.SETTINGS or flags & ACK):
             raise Broken(Code.PROTOCOL_ERROR, "a connection begins with SETTINGS")
-        match kind:
-            case Kind.DATA:
-                streams.data(flags, stream, payload)
-            case Kind.HEADERS:
-                streams.headers(flags, stream, payload)
-            case Kind.WINDOW_UPDATE:
-                streams.widen(stream, payload)
-            case Kind.PING:
-                self._ping(flags, stream, payload)
-            case Kind.SETTINGS:
-                self._settings(flags, stream, payload)
-            case Kind.RST_STREAM:
-                streams.reset(stream, payload)
-            case Kind.CONTINUATION:
-                streams.continuation(flags, stream, payload)
-            case Kind.PRIORITY:
-                streams.priority(stream, payload)
-            case Kind.GOAWAY:
-                self._goaway(stream)
-            case Kind.PUSH_PROMISE:
-                raise Broken(Code.PROTOCOL_ERROR, "a client cannot push")
-            case _:
-                streams.patience.spend()
+        if kind < len(self._frames):
+            self._frames[kind](flags, stream, payload)
+        else:
+            self.streams.patience.spend()
 
     def _ping(self, flags: int, stream: int, payload: bytes) -> None:
         if stream != 0:
@@ -194,8 +183,6 @@ class Connection(asyncio.Protocol):
         self.streams.patience.spend()
         if not flags & ACK:
             self._transport.write(frames.frame(Kind.PING, ACK, 0, payload))
-        elif payload == _FAREWELL:
-            self._say_last()
 
     def _settings(self, flags: int, stream: int, payload: bytes) -> None:
         if stream != 0:
@@ -216,11 +203,11 @@ class Connection(asyncio.Protocol):
                 raise Broken(Code.PROTOCOL_ERROR, "ENABLE_PUSH is 0 or 1")
             elif setting == Setting.MAX_FRAME_SIZE and not frames.MAX_PAYLOAD <= value < 1 << 24:
                 raise Broken(Code.PROTOCOL_ERROR, "MAX_FRAME_SIZE is from 2^14 to 2^24 - 1")
+        self._transport.write(frames.frame(Kind.SETTINGS, ACK, 0))
         if window is not None:
             self.streams.outbox.resize(window, list(self.streams.open.values()))
-        self._transport.write(frames.frame(Kind.SETTINGS, ACK, 0))
 
-    def _goaway(self, stream: int) -> None:
+    def _goaway(self, flags: int, stream: int, payload: bytes) -> None:
         """The client begins nothing more; a good one closes once it has its answers."""
         if stream != 0:
             raise Broken(Code.PROTOCOL_ERROR, "GOAWAY is for the connection")
@@ -238,15 +225,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _say_last(self) -> None:
-        if self._state is not State.ASKED:
-            return
         self._to(State.LAST)
         self.streams.closing = True
         self._transport.write(frames.goaway(self.streams.last, Code.NO_ERROR))
+        self._after_stream()
+
+    def _tell_ending(self) -> None:
         for stream in list(self.streams.open.values()):
             if stream.receiver is not None:
                 stream.receiver.ending()
-        self._after_stream()
 
     def _break(self, error: Broken) -> None:
         """The connection cannot go on: say why."""
@@ -266,3 +253,7 @@ class Connection(asyncio.Protocol):
     def _to(self, state: State) -> None:
         self._state = state
         self._since = monotonic()
+
+
+def _push(flags: int, stream: int, payload: bytes) -> None:
+    raise Broken(Code.PROTOCOL_ERROR, "a client cannot push")

@@ -1,5 +1,6 @@
 """HPACK (RFC 7541): header blocks to fields, and fields to bytes that need no table."""
 
+import re
 from collections import deque
 
 from pilotage.transport.http2 import huffman
@@ -9,6 +10,7 @@ Field = tuple[bytes, bytes]
 
 TABLE_BYTES = 4096  # what a client may have us remember: the protocol's default
 _ENTRY_OVERHEAD = 32
+_LINE_ENDS = re.compile(rb"[\0\r\n]")
 
 # Appendix A; index 0 is no index.
 _STATIC: tuple[Field, ...] = (
@@ -95,6 +97,8 @@ class Decoder:
         else:
             name, at = _string(block, at)
         value, at = _string(block, at)
+        if _LINE_ENDS.search(value):
+            raise Broken(Code.PROTOCOL_ERROR, "a header's value holds the end of a line or NUL")
         return (name, value), at
 
     def _remember(self, field: Field) -> None:

@@ -101,7 +101,7 @@ class Streams:
         else:
             self._hold(stream, len(payload))
 
-    def reset(self, number: int, payload: bytes) -> None:
+    def reset(self, flags: int, number: int, payload: bytes) -> None:
         """RST_STREAM: the client wants no answer."""
         _exactly(4, payload)
         self._used(number)
@@ -114,7 +114,7 @@ class Streams:
                 stream.receiver.left()
             self._over()
 
-    def priority(self, number: int, payload: bytes) -> None:
+    def priority(self, flags: int, number: int, payload: bytes) -> None:
         """PRIORITY: checked, and passed over as RFC 9113 allows."""
         if number == 0:
             raise Broken(Code.PROTOCOL_ERROR, "PRIORITY is for a stream")
@@ -124,7 +124,7 @@ class Streams:
         if depends_on_itself(number, payload):
             raise StreamBroken(number, Code.PROTOCOL_ERROR)
 
-    def widen(self, number: int, payload: bytes) -> None:
+    def widen(self, flags: int, number: int, payload: bytes) -> None:
         """WINDOW_UPDATE: there is room for more of an answer, or of all of them."""
         _exactly(4, payload)
         size = int.from_bytes(payload, "big") & MAX_WINDOW

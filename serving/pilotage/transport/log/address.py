@@ -31,16 +31,16 @@ def address_of(text: str) -> Address | None:
     if text == STDOUT:
         return None
     if not text.isascii() or any(ord(letter) <= 32 or letter == "\x7f" for letter in text):
-        raise ValueError("an address has no spaces and only ASCII; percent-encode the rest")
+        raise ValueError("the payload log's address has spaces or is not ASCII; percent-encode it")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"this is no address: {error}") from error
+        raise ValueError(f"the payload log's address cannot be read: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"give {STDOUT}, http://host[:port]/path or https://host[:port]/path")
+        raise ValueError(f"the payload log goes to {STDOUT}, http://host[:port]/path or https://host[:port]/path")
     if "@" in parts.netloc:
-        raise ValueError("an address must not hold a user or a password: everybody who may see the pod would see them")
+        raise ValueError("the payload log's address must not hold a password: all who may see the pod would see it")
     secure = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Address(secure, parts.hostname, port or (443 if secure else 80), target)

@@ -17,7 +17,7 @@ class Stdout:
     most = _AT_ONCE
 
     def __init__(self, descriptor: int | None = None) -> None:
-        self._descriptor = sys.stdout.fileno() if descriptor is None else descriptor
+        self._descriptor = _standard_output() if descriptor is None else descriptor
         self._lock = threading.Lock()
 
     def send(self, lines: Sequence[bytes]) -> None:
@@ -29,3 +29,8 @@ class Stdout:
                     rest = rest[os.write(self._descriptor, rest) :]
             except OSError as error:
                 raise Undelivered(f"cannot be written to ({error.strerror})", again=False) from error
+
+
+def _standard_output() -> int:
+    """Where it was closed before the start, its number may be anything by now: a model, a connection."""
+    return os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()

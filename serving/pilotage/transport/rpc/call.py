@@ -9,7 +9,7 @@ from time import monotonic
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.http2.fields import Head
 from pilotage.transport.http2.stream import Stream
-from pilotage.transport.rpc.messages import Messages, framed
+from pilotage.transport.rpc.messages import PREFIX, Messages, framed, is_one
 from pilotage.transport.rpc.status import Endings
 
 _UNITS = {b"n": 1e-9, b"u": 1e-6, b"m": 1e-3, b"S": 1.0, b"M": 60.0, b"H": 3600.0}
@@ -39,7 +39,7 @@ class Call:
     """A method answers by `reply`, or by `send` and then `finish`; or by `fail`."""
 
     __slots__ = (
-        *("_begun", "_message", "_messages", "_method", "_stream", "_terms"),
+        *("_begun", "_message", "_encoding", "_messages", "_method", "_stream", "_terms"),
         *("arrived", "deadline", "on_over", "over"),
     )
 
@@ -53,7 +53,8 @@ class Call:
         self._stream = stream
         self._method = method
         self._terms = terms
-        self._messages = Messages(terms.max_message, encoding)
+        self._encoding = encoding
+        self._messages: Messages | None = None  # only for what does not come as one frame
         self._message: bytes | None = None
         self._begun = False  # a part of the answer is sent
         self.over = False  # answered, or not wanted any more
@@ -62,9 +63,15 @@ class Call:
         self.on_over: Callable[[], None] | None = None  # called when it ends otherwise than by its method
 
     def received(self, data: bytes) -> None:
-        """A part of the request."""
+        """A part of the request; nearly always all of it."""
+        messages = self._messages
+        if messages is None:
+            if self._message is None and not self._method.takes_many and is_one(data, self._terms.max_message):
+                self._message = data[PREFIX:]
+                return
+            messages = self._messages = Messages(self._terms.max_message, self._encoding)
         try:
-            for message in self._messages.feed(data):
+            for message in messages.feed(data):
                 if self._method.takes_many:
                     self._method.handle(self, message)
                 elif self._message is None:
@@ -81,7 +88,7 @@ class Call:
         if self.over:
             return
         self.arrived = monotonic()
-        if not self._messages.is_between:
+        if self._messages is not None and not self._messages.is_between:
             self.fail(ProtocolError(400, "the request ends in the middle of a message"))
         elif self._method.takes_many:
             self.finish()

@@ -8,6 +8,7 @@ from pilotage.transport import binary
 from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure, unfit
 from pilotage.transport.rpc import contents
+from pilotage.transport.rpc.known import Known, varint
 from pilotage.transport.rpc.protos.inference_pb2 import InferParameter, ModelInferRequest, ModelInferResponse
 
 _MAX_REMEMBERED = 256  # heads of outputs, one for each shape
@@ -22,6 +23,7 @@ class Codec:
     def __init__(self, contract: Contract) -> None:
         self._names = tuple(tensor.name for tensor in contract.inputs)
         self._structure = Structure(contract)
+        self.known = Known(contract)
         self._raw = self._structure.outputs((), binary=True)
         self._starts: dict[tuple[str, str], bytes] = {}
         self._heads: dict[tuple[str, tuple[int, ...]], bytes] = {}
@@ -104,12 +106,9 @@ def _typed(model: str, version: str, request: InferRequest, answers: Mapping[str
 def _field(number: int, content: bytes) -> bytes:
     """A field that is a text, bytes or a message."""
     size = len(content)
-    start = bytearray((number << 3 | 2,))
-    while size >= 0x80:
-        start.append(size & 0x7F | 0x80)
-        size >>= 7
-    start.append(size)
-    return bytes(start) + content
+    return (
+        bytes((number << 3 | 2, size)) + content if size < 0x80 else bytes((number << 3 | 2,)) + varint(size) + content
+    )
 
 
 def _check_input(parameters: Mapping[str, Any], tensor: Tensor) -> None:

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from pilotage.transport.encoding import inflate
 from pilotage.transport.errors import ProtocolError
 
-_PREFIX = 5
+PREFIX = 5
 
 M = TypeVar("M", bound=Message)
 
@@ -33,13 +33,13 @@ class Messages:
             held = data
         at = 0
         end = len(held)
-        while end - at >= _PREFIX:
-            size = int.from_bytes(held[at + 1 : at + _PREFIX], "big")
+        while end - at >= PREFIX:
+            size = int.from_bytes(held[at + 1 : at + PREFIX], "big")
             if size > self._most:
                 raise ProtocolError(
                     413, f"the message has {size} bytes; this server takes {self._most}, send fewer rows at a time"
                 )
-            start = at + _PREFIX
+            start = at + PREFIX
             if end - start < size:
                 break
             flag = held[at]
@@ -63,6 +63,12 @@ class Messages:
         if not self._unpack:
             raise ProtocolError(400, "a message is compressed, and the request does not say how; send grpc-encoding")
         return inflate(content, self._most)
+
+
+def is_one(data: bytes, most: int) -> bool:
+    """Whether `data` is one message and nothing else, not compressed and not larger than `most`."""
+    size = len(data) - PREFIX
+    return 0 <= size <= most and data[0] == 0 and int.from_bytes(data[1:PREFIX], "big") == size
 
 
 def parsed(kind: type[M], message: bytes) -> M:

@@ -58,12 +58,16 @@ class InferenceService:
         """Counted like the same request over HTTP: not when it is for a model that is not served here."""
         inference = Inference(self, call)
         try:
-            request = parsed(pb.ModelInferRequest, message)
-            if request.model_name not in self.dataplane.names or request.model_version:
-                self._check_model(request.model_name, request.model_version)
-            inference.start(request)
+            inference.start(*(self.codec.known.read(message) or self._parsed(message)))
         except Exception as error:
             inference.refuse(self.dataplane.worded(error))
+
+    def _parsed(self, message: bytes) -> tuple[str, InferRequest]:
+        sent = parsed(pb.ModelInferRequest, message)
+        self._check_model(sent.model_name, sent.model_version)
+        request = self.codec.decode(sent)
+        self.codec.known.remember(message, sent.model_name, request)
+        return sent.model_name, request
 
     def _check_model(self, name: str, version: str) -> None:
         if name not in self.dataplane.names:
@@ -87,11 +91,10 @@ class Inference:
         service.metrics.in_flight += 1
         call.on_over = self._left
 
-    def start(self, message: pb.ModelInferRequest) -> None:
+    def start(self, model: str, request: InferRequest) -> None:
         """Hand it to the model. Raises what is wrong with it."""
         call, dataplane = self._call, self._service.dataplane
-        self._model = message.model_name
-        self._request = request = self._service.codec.decode(message)
+        self._model, self._request = model, request
         deadline = call.deadline
         if request.timeout is not None:
             asked = call.arrived + request.timeout
