@@ -50,5 +50,7 @@ def shown(text: object, limit: int = 80) -> str:
     >>> shown("fraud")
     "'fraud'"
     """
+    if isinstance(text, str):
+        text = text[: limit + 1]  # before it is escaped: it may be megabytes
     quoted = ascii(text)
     return quoted if len(quoted) <= limit else f"{quoted[:limit]}…"
