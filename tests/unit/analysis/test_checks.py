@@ -46,6 +46,19 @@ def test_error_rate(stable: list[Pair], canary: list[Pair], verdict: Verdict, wi
     assert (finding.verdict, within[0] <= took <= within[1]) == (verdict, True), (took, finding)
 
 
+def test_one_pod_of_two_that_fails_alone_is_not_the_versions_fault() -> None:
+    _, finding = errors([(250, 2)] * 3, [(125, 1), (125, 60)], intervals=40)
+    assert finding.verdict == "unknown"
+    assert "by pod c1 alone, 48 % there and 0.8 % on the others: look at its node, or who is tied to it" in (
+        finding.message
+    )
+
+
+def test_two_pods_that_fail_unlike_each_other_are() -> None:
+    took, finding = errors([(250, 2)] * 3, [(125, 10), (125, 60)], intervals=40)
+    assert (finding.verdict, took) == ("fail", 4)
+
+
 def test_a_canary_that_turns_bad_late_is_found_soon() -> None:
     check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     good, bad = interval([(250, 2)] * 3, [(250, 2)]), interval([(250, 2)] * 3, [(250, 25)])

@@ -105,7 +105,7 @@ def test_the_edge_of_a_ratio(up: bool, expected: float, edge: Edge | None) -> No
 
 def test_what_nothing_can_be_beyond_passes() -> None:
     rate = Rate(Ratio(1.5, 0.01, up=False), Comparison(ALPHA))
-    assert rate.after([(1000, 1)], []).verdict == "pass"
+    assert rate.after([(1000, 1)], {}).verdict == "pass"
 
 
 def drifted(

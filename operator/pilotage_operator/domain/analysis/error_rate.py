@@ -36,11 +36,12 @@ class ErrorRate:
 
     def after(self, interval: Interval, share: float | None = None) -> ErrorRate:
         """With one more interval; each exactly once. `share`: see Outright, which without it does nothing."""
-        stable, canary = ([_counted(p) for p in side] for side in (interval.stable, interval.canary))
+        stable, pods = [_counted(p) for p in interval.stable], {p.pod: _counted(p) for p in interval.canary}
+        canary = list(pods.values())
         rate = self.rate
         return replace(
             self,
-            rate=rate.after(stable, canary),
+            rate=rate.after(stable, pods),
             outright=self.outright.after(total(stable), canary, share, rate.dispersion.phi, rate.expected),
             evidence=self.evidence.after(interval) if total(stable)[0] and total(canary)[0] else self.evidence,
         )
@@ -56,6 +57,8 @@ class ErrorRate:
         of_stable, of_canary = map(percent, self.rate.shares)
         figure = f"{of_canary} (stable {of_stable})"
         seen = f"{of_canary} of the canary's answers are server errors, {of_stable} of stable's"
+        if self.verdict == "unknown" and self.rate.oddity:
+            seen = f"{seen}; {self.rate.oddity}"
         finding = self.evidence.finding(self.name, self.verdict, seen, figure, limit, needed)
         return replace(finding, interval=self.rate.interval)
 

@@ -43,9 +43,9 @@ class InputQuality:
 
     def after(self, interval: Interval) -> InputQuality:
         """With one more interval; each exactly once."""
-        stable, canary = ([_counted(p) for p in side] for side in (interval.stable, interval.canary))
+        stable, canary = [_counted(p) for p in interval.stable], {p.pod: _counted(p) for p in interval.canary}
         following = replace(self, rate=self.rate.after(stable, canary))
-        if not (total(stable)[0] and total(canary)[0]):
+        if not (total(stable)[0] and total(list(canary.values()))[0]):
             return following
         return replace(
             following,
@@ -67,6 +67,8 @@ class InputQuality:
                 f"{seen}; a difference cannot be told beside so many: mend the contract of the version that serves"
             )
             return Finding(self.name, "unknown", figure, limit, str(self.evidence), message, self.rate.interval)
+        if verdict == "unknown" and self.rate.oddity:
+            seen = f"{seen}; {self.rate.oddity}"
         if verdict != "pass" and cause:
             seen = f"{seen}; {cause}"
         finding = self.evidence.finding(self.name, verdict, seen, figure, limit, self.rate.needed)

@@ -47,7 +47,7 @@ class PredictionShare:
         following = self if self.compared else self._with(known, both)
         rates = {
             (label, up): rate.after(
-                [_counted(p, label) for p in interval.stable], [_counted(p, label) for p in interval.canary]
+                [_counted(p, label) for p in interval.stable], {p.pod: _counted(p, label) for p in interval.canary}
             )
             for (label, up), rate in following.rates.items()
         }
@@ -85,6 +85,8 @@ class PredictionShare:
         figure = f"{name}: {of_canary} (stable {of_stable})"
         seen = f"output {output}, class {name}: {of_canary} of the canary's rows, {of_stable} of stable's"
         verdict = self.evidence.allows(_all(verdicts))
+        if verdict == "unknown" and rate.oddity:
+            seen = f"{seen}; {rate.oddity}"
         finding = self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
         cause = f"output {output}, class {name}, {_of(rate.compared[1])}; stable {_of(rate.compared[0])}"
         return replace(finding, interval=rate.interval, cause=cause if verdict == "fail" else "")

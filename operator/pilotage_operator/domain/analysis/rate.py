@@ -3,11 +3,11 @@ invalid, of rows that get a class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pilotage_operator.domain.analysis.confidence import share_between
+from pilotage_operator.domain.analysis.confidence import share_between, wilson
 from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
 from pilotage_operator.domain.analysis.evidence import MEMORY, RECENT, requests_to_pass
 from pilotage_operator.domain.analysis.finding import Verdict
@@ -56,10 +56,11 @@ class Rate:
     last: Counted = (0, 0)  # stable's interval before, where it has one pod only
     recent: tuple[Counted, Counted] = ((0, 0), (0, 0))  # stable and canary, discounted: what is shown
     compared: tuple[Counted, Counted] = ((0, 0), (0, 0))  # and all of it
+    pods: Mapping[str, Counted] = field(default_factory=dict)  # the canary's by pod, discounted
 
-    def after(self, of_stable: Sequence[Counted], of_canary: Sequence[Counted]) -> Rate:
+    def after(self, of_stable: Sequence[Counted], of_canary: Mapping[str, Counted]) -> Rate:
         """With one more interval, of each pod; each interval exactly once. Without a canary it is stable's past."""
-        stable, canary = total(of_stable), total(of_canary)
+        stable, canary = total(of_stable), total(list(of_canary.values()))
         compared = self._compared(stable, canary) if stable[0] and canary[0] else self
         alike = of_stable if sum(1 for n, _ in of_stable if n) > 1 else [self.last, stable]
         return replace(
@@ -67,6 +68,7 @@ class Rate:
             dispersion=compared.dispersion.after_stable(alike),
             past=_discounted(self.past, stable, MEMORY),
             last=stable,
+            pods={pod: _discounted(self.pods.get(pod, (0, 0)), new, RECENT) for pod, new in of_canary.items()},
         )
 
     def _compared(self, stable: Counted, canary: Counted) -> Rate:
@@ -92,8 +94,40 @@ class Rate:
 
     @property
     def verdict(self) -> Verdict:
-        """fail and pass beyond chance; where nothing can be beyond the limit, pass."""
-        return "pass" if self.limit.edge(self.expected) is None else self.comparison.verdict
+        """fail and pass beyond chance; where nothing can be beyond the limit, pass. One pod alone does not fail."""
+        if self.limit.edge(self.expected) is None:
+            return "pass"
+        return "unknown" if self.comparison.verdict == "fail" and self.odd_pod else self.comparison.verdict
+
+    @property
+    def odd_pod(self) -> str:
+        """The one pod of several by which the canary is beyond the limit, while the others are within it and differ
+        from that pod beyond chance: a bad node, or a client that is tied to it, and not the version. "" if none."""
+        seen = {pod: counted for pod, counted in self.pods.items() if counted[0]}
+        expected = self.limit.expected(self.shares[0])
+        edge = self.limit.edge(expected)
+        if len(seen) < 2 or edge is None:
+            return ""
+        side = 1 if edge.at(expected) >= expected else -1
+        odd = max(sorted(seen), key=lambda pod: side * seen[pod][1] / seen[pod][0])
+        n, e = total([counted for pod, counted in seen.items() if pod != odd])
+        if side * (e / n - edge.at(expected)) > 0:
+            return ""
+        alone, others = (wilson(*counted, self.dispersion.phi) for counted in (seen[odd], (n, e)))
+        apart = alone[0] > others[1] if side > 0 else alone[1] < others[0]
+        return odd if apart else ""
+
+    @property
+    def oddity(self) -> str:
+        """What is said of it."""
+        odd = self.odd_pod
+        if not odd:
+            return ""
+        n, e = total([counted for pod, counted in self.pods.items() if pod != odd])
+        there, elsewhere = percent(self.pods[odd][1] / self.pods[odd][0]), percent(e / n)
+        return (
+            f"by pod {odd} alone, {there} there and {elsewhere} on the others: look at its node, or who is tied to it"
+        )
 
     @property
     def needed(self) -> float:
