@@ -89,9 +89,9 @@ AFTER = """
 ## A team with 10 requests an interval
 
 With 10 requests in 5 s and 5 % weight the canary gets six requests in a minute. A version that fails outright is still
-found, after a dozen bad answers or so; one that is a little worse is not, and a good one does not pass: the step holds,
-says how many requests are missing and when they are expected, and after `progressDeadline` asks a person. It never
-passes by default. What helps, best first:
+found, in two minutes and after six bad answers or so; one that is a little worse is not, and a good one does not pass:
+the step holds, says how many requests are missing and when they are expected, and after `progressDeadline` asks a
+person. It never passes by default. What helps, best first:
 
 1. `rollout.steps[].weight`: at 50 % there are ten times as many requests as at 5 %.
 2. `errorRate.maxIncrease`: a limit of 5 % instead of 1 % takes a tenth of the requests where stable hardly ever fails.
@@ -100,7 +100,8 @@ passes by default. What helps, best first:
 
 ## What is not proven
 
-- A client that fails and is tied to one pod looks like a bad pod, to every method here. Two canary pods make it rarer.
+- A client that fails and is tied to one pod looks like a bad pod. With two canary pods it is told apart, in most cases
+  (see the last world above), and the status names the pod; with one pod it cannot be. Latency does not tell it apart.
 - Where stable never fails and requests come in clumps, how much they scatter cannot be learnt: a canary exactly at its
   limit may pass.
 - Drift's boundary is asymptotic; a weight that is lost and written again begins it anew beyond the steps that were

@@ -54,6 +54,16 @@ def test_one_pod_of_two_that_fails_alone_is_not_the_versions_fault() -> None:
     )
 
 
+def test_what_a_client_tied_to_one_pod_did_is_not_held_against_the_version_later() -> None:
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
+    for number in range(400):
+        tied = (number // 20) % 3 == 1
+        check = check.after(
+            interval([(250, 2)] * 3, [(125, 1), (375, 251) if tied else (125, 1)] if number > 60 else ())
+        )
+        assert check.finding().verdict != "fail"
+
+
 def test_two_pods_that_fail_unlike_each_other_are() -> None:
     took, finding = errors([(250, 2)] * 3, [(125, 10), (125, 60)], intervals=40)
     assert (finding.verdict, took) == ("fail", 4)

@@ -61,7 +61,7 @@ class Rate:
     def after(self, of_stable: Sequence[Counted], of_canary: Mapping[str, Counted]) -> Rate:
         """With one more interval, of each pod; each interval exactly once. Without a canary it is stable's past."""
         stable, canary = total(of_stable), total(list(of_canary.values()))
-        compared = self._compared(stable, canary) if stable[0] and canary[0] else self
+        compared = self._compared(stable, canary, of_canary) if stable[0] and canary[0] else self
         alike = of_stable if sum(1 for n, _ in of_stable if n) > 1 else [self.last, stable]
         return replace(
             compared,
@@ -71,12 +71,14 @@ class Rate:
             pods={pod: _discounted(self.pods.get(pod, (0, 0)), new, RECENT) for pod, new in of_canary.items()},
         )
 
-    def _compared(self, stable: Counted, canary: Counted) -> Rate:
-        a = self.expected
+    def _compared(self, stable: Counted, canary: Counted, pods: Mapping[str, Counted]) -> Rate:
+        """What one odd pod does is no evidence of a failure, from the interval after the one that showed it on."""
+        a, odd = self.expected, self.odd_pod
         edge, comparison = self.limit.edge(a), self.comparison
         if edge is not None:
             at_edge = edge.at(a)
-            worse = Trial(stable, canary, a, excesses(a, at_edge), edge)
+            others = total([counted for pod, counted in pods.items() if pod != odd])
+            worse = Trial(stable, others, a, excesses(a, at_edge), edge)
             better = Trial(stable, canary, a, tuple(a + share * (at_edge - a) for share in BETTER_SHARES), edge)
             comparison = comparison.after(worse, better, self.dispersion.phi)
         return replace(
