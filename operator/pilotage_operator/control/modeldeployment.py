@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pilotage_operator.api.analysis import queries_refused
 from pilotage_operator.api.deploymentstatus import ModelDeploymentStatus, Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec, readable
 from pilotage_operator.api.schema import sentence
@@ -35,6 +36,7 @@ from pilotage_operator.domain.rollout.target import (
     resolve,
     shadow_refused,
 )
+from pilotage_operator.domain.rollout.traffic import full
 
 NOT_MEASURED = Metrics(available=False, message="nothing is measured while no canary has traffic")
 
@@ -71,6 +73,8 @@ class ModelDeployments:
             spec, wrong = readable(body["spec"], self._config.defaults)
         except ValidationError as error:
             return await self._refuse(body, before, sentence(error))
+        if not wrong and not self._config.prometheus.tenant_queries:
+            wrong = queries_refused(spec.analysis, self._config.defaults.analysis)
         self._asks(namespace, name, spec.model_version)
         children = await observe(self._kube, body)
         version = await self._kube.get(MODEL_VERSION, namespace, spec.model_version)
@@ -88,10 +92,10 @@ class ModelDeployments:
             workloads=children.workloads,
             root=children.root,
             route=children.route,
-            metrics=await self._metrics(namespace, name, spec, state, now),
             commands=commands(body["metadata"].get("annotations") or {}),
             revisions=children.revisions,
         )
+        seen = replace(seen, metrics=await self._metrics(namespace, name, spec, state, seen, now))
         situation = Situation(spec, state, seen, now, self._config.connection_seconds)
         decision = decide(situation)
         status = report(before, situation, decision, revisions, body["metadata"]["generation"], _url(body, spec))
@@ -110,11 +114,14 @@ class ModelDeployments:
         changed = before.observed_generation != body["metadata"]["generation"] or before.reason == Reason.BAD_SPEC
         return await refusal(self._kube, body, spec, made, route=changed and children.gateway_api)
 
-    async def _metrics(self, namespace: str, name: str, spec: ModelDeploymentSpec, state: State, now: float) -> Metrics:
+    async def _metrics(
+        self, namespace: str, name: str, spec: ModelDeploymentSpec, state: State, seen: Seen, now: float
+    ) -> Metrics:
         if state.stable is None or state.canary is None or not spec.analysis.checks:
             self._measure.forget(namespace, name)
             return NOT_MEASURED
-        return await self._measure.metrics(namespace, name, spec, state.stable, state.canary, now)
+        pods = full(spec, state, seen)
+        return await self._measure.metrics(namespace, name, spec, state.stable, state.canary, pods, now)
 
     async def _act(
         self,

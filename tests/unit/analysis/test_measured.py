@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilotage_operator.domain.analysis.availability import Scrapes, availability, scrape_interval, unreachable
+from pilotage_operator.domain.analysis.availability import Scrapes, availability, fresh, scrape_interval, unreachable
 from pilotage_operator.domain.analysis.due import due, instants
 from pilotage_operator.domain.analysis.share import agrees
 from tests.unit.analysis.series import CANARY, STABLE, pod
@@ -61,6 +61,19 @@ def test_availability(scrapes: Scrapes, reason: str, says: str) -> None:
 
 def test_prometheus_away_is_not_available() -> None:
     assert unreachable("Prometheus gave no answer").available is False
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "expected"),
+    [
+        pytest.param({S: [90, 95, 99], C: [93, 98]}, True, id="all were scraped within an interval"),
+        pytest.param({S: [90, 95], C: [93, 98]}, False, id="one scrape is an interval old"),
+        pytest.param({S: [50, 55], C: [93, 98]}, True, id="a pod that is gone"),
+        pytest.param({S: [90, 95, 99, 104], C: [102]}, True, id="a pod that came later"),
+    ],
+)
+def test_samples_are_fresh(scrapes: Scrapes, expected: bool) -> None:
+    assert fresh(scrapes, 100.0, 5.0) is expected
 
 
 def test_the_scrape_interval_is_the_usual_gap() -> None:

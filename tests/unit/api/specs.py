@@ -59,7 +59,7 @@ EITHER = "a step has one of weight, shadow and approval"
 SHADOW = "shadow steps come before the first weight"
 FINISH = "a rollout needs at least one way to finish: write a step, or a bake with a time"
 LATE = "progressDeadline is shorter than the steps and the bake together: raise it, or shorten them"
-ONE_KIND = "a check has exactly one kind: write either errorRate or latency"
+ONE_KIND = "a check has exactly one kind: write one of errorRate, latency, predictionShare"
 TOLERANCE = "a tolerance must be 0 or more"
 AMOUNT = "write an amount as Kubernetes does"
 MEMORY = "write an amount of memory in whole bytes, or with a unit: 512Mi, 2Gi"
@@ -94,6 +94,10 @@ ACCEPTED = (
     ),
     Case("a check with its defaults", check({"errorRate": {}})),
     Case("a latency check that only observes", check({"latency": {"quantile": 0.5}, "onFail": "observe"})),
+    Case("a share of one class", check({"predictionShare": {"maxRatio": 2, "class": "fraud", "output": "label"}})),
+    Case("a drift that pauses", check({"predictionDrift": {"maxPSI": 0.1}, "onFail": "pause"})),
+    Case("invalid inputs", check({"inputQuality": {"maxIncrease": 0.05}})),
+    Case("a query with both limits", check({"query": {"name": "revenue", "promql": "sum(x)", "min": 1, "max": 9}})),
     Case("no checks but the pods' health", deployment(analysis={"interval": "1s", "checks": []})),
     Case(
         "traffic through a gateway",
@@ -192,5 +196,18 @@ REFUSED = (
     Case("an increase in percent", check({"errorRate": {"maxIncrease": 5}}), "maxIncrease", "above 0 and at most 1"),
     Case("the quantile of all", check({"latency": {"quantile": 1}}), "quantile", "quantile must lie between 0 and 1"),
     Case("a ratio below one", check({"latency": {"maxRatio": 0.9}}), "maxRatio", "maxRatio must be 1 or more"),
+    Case("an increase below nothing", check({"inputQuality": {"maxIncrease": -0.1}}), "maxIncrease", "above 0"),
+    Case("no invalid input more", check({"inputQuality": {"maxIncrease": 0}}), "maxIncrease", "can never pass"),
+    Case("a share that may not differ", check({"predictionShare": {"maxRatio": 1}}), "maxRatio", "must be above 1"),
+    Case("a difference of all", check({"predictionShare": {"minDifference": 1}}), "minDifference", "below 1"),
+    Case("no drift at all", check({"predictionDrift": {"maxPSI": 0}}), "maxPSI", "maxPSI must be above 0"),
+    Case("a query without a limit", check({"query": {"name": "a", "promql": "x"}}), "query", "a query needs a limit"),
+    Case(
+        "a query whose limits leave nothing",
+        check({"query": {"name": "a", "promql": "x", "min": 3, "max": 3}}),
+        "query",
+        "with min below max",
+    ),
+    Case("a query with a name to print", check({"query": {"name": "A b", "promql": "x", "min": 1}}), "name", "match"),
     Case("a failure that does nothing", check({"errorRate": {}, "onFail": "ignore"}), "onFail", "observe"),
 )

@@ -1,8 +1,11 @@
 """The models say of a spec what the API server says of it, and fill in what the platform chose."""
 
+from math import nan
+
 import pytest
 from pydantic import ValidationError
 
+from pilotage_operator.api.analysis import Analysis, queries_refused
 from pilotage_operator.api.modeldeployment import Defaults, ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec
 from pilotage_operator.api.rollout import BUILTIN_ROLLOUT
@@ -87,3 +90,38 @@ def test_steps_longer_than_the_platforms_deadline_are_refused_when_the_two_meet(
         given.resolved(Defaults.model_validate({"rollout": {"progressDeadline": "3h", "bake": {"holdback": 1}}}))
     with pytest.raises(ValidationError, match="progressDeadline is shorter than the steps and the bake together"):
         given.resolved(Defaults())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"errorRate": {"maxIncrease": nan}}, id="an increase"),
+        pytest.param({"predictionShare": {"maxRatio": nan}}, id="a ratio"),
+        pytest.param({"predictionDrift": {"maxPSI": nan}}, id="a drift"),
+        pytest.param({"query": {"name": "a", "promql": "x", "min": nan}}, id="a query"),
+        pytest.param({"latency": {"quantile": nan}}, id="a quantile"),
+    ],
+)
+def test_a_platform_default_that_is_no_number_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Defaults.model_validate({"analysis": {"checks": [given]}})
+
+
+def test_a_query_of_ones_own_is_refused_where_only_the_platforms_may_be() -> None:
+    mine, theirs = ({"query": {"name": name, "promql": "sum(x)", "min": 1}} for name in ("mine", "theirs"))
+    platform = Analysis.model_validate({"checks": [theirs]})
+    assert queries_refused(Analysis.model_validate({"checks": [theirs, {"errorRate": {}}]}), platform) == ""
+    said = queries_refused(Analysis.model_validate({"checks": [theirs, mine]}), platform)
+    assert said.startswith("spec.analysis.checks: query-mine: queries of one's own are not allowed here")
+    assert "prometheus.tenantQueries" in said
+
+
+def test_checks_are_called_by_what_they_compare() -> None:
+    given = [
+        {"predictionShare": {"class": "fraud", "output": "label"}},
+        {"predictionDrift": {}},
+        {"inputQuality": {}},
+        {"query": {"name": "revenue", "promql": "x", "min": 1}},
+    ]
+    names = [check.name for check in Analysis.model_validate({"checks": given}).checks]
+    assert names == ["predictionShare-label-fraud", "predictionDrift", "inputQuality", "query-revenue"]

@@ -155,9 +155,11 @@ def _checks(s: Situation, state: State, before: ModelDeploymentStatus) -> tuple[
             name=f.name,
             verdict=f.verdict,
             figure=f.figure,
+            interval=f.interval,
             limit=f.limit,
             evidence=f.evidence,
             message=f.message,
+            cause=f.cause,
             eta=f.eta,
             on_fail=on_fail.get(f.name, "observe"),
         )

@@ -80,6 +80,24 @@ def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
     return max(1, min(replicas, replicas * weight // (100 - weight)))
 
 
+def weights(spec: ModelDeploymentSpec) -> int:
+    """At how many weights a canary stands in a whole rollout, a shadow's copy and the bake included."""
+    return sum(1 for step in spec.rollout.steps if step.approval is None) + 1
+
+
+def meant_share(spec: ModelDeploymentSpec, canary: Canary, pods: int) -> float:
+    """The share of the requests, 0 to 1, that the canary's present weight comes to; `pods` is what stable has.
+
+    Without a gateway it is that of the pods. A shadow is sent as many requests as stable: half of them all.
+    """
+    if canary.shadow:
+        return 0.5
+    if by_gateway(spec) or canary.weight in (0, 100):
+        return canary.weight / 100
+    own = pods_for(canary.weight, pods, gateway=False)
+    return own / (own + pods)
+
+
 def step_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: Seen) -> int:
     """Pods that the canary's present step takes; a copy of all the traffic takes all of them."""
     if baking(spec, canary) or shadowing(spec, canary):
