@@ -213,6 +213,9 @@ def test_if_the_one_gone_back_to_breaks_the_other_goes_on_serving(gateway: bool)
     world.nature["v1"] = "good"
     world.ask("retry")
     world.until("RolledBack", "v1", weight=0)
+    world.wait(200)
+    world.ask("retry")
+    world.until("Healthy", "v2")
 
 
 @both

@@ -57,7 +57,7 @@ def _remembered(s: Situation, command: Command) -> tuple[str, ...]:
 
 def _carry_out(s: Situation, command: Command) -> tuple[State, Happening]:
     canary = s.state.canary
-    about = canary or s.state.failed
+    about = canary or s.state.failed or (s.state.stable if s.state.returned else None)
     if command.problem:
         return _refuse(s, command, command.problem)
     if command.action == "rollback":
@@ -70,6 +70,8 @@ def _carry_out(s: Situation, command: Command) -> tuple[State, Happening]:
         now = f"{about.revision}/{about.attempt}"
         return _refuse(s, command, f"it is for {command.revision}/{command.attempt}, and now is {now}")
     if command.action == "retry":
+        if canary is None and s.state.failed is None:  # what was gone back to serves, after a retry of its own
+            return replace(s.state, returned=None), _told(command, f"{s.spec.model_version} is tried again")
         if s.state.failed is None:
             return _refuse(s, command, "nothing has failed")
         returned = s.state.returned if s.state.returned and s.state.returned.revision == about.revision else None
