@@ -126,6 +126,8 @@ class TensorContract(StatusSchema):
     """Type of its elements in the words of the Open Inference Protocol: FP32, INT64, BYTES."""
     shape: tuple[int, ...]
     """Its dimensions; -1 is any number of rows."""
+    classes: tuple[str, ...] = ()
+    """Of an output of labels: the classes that are counted, as metrics and predictionShare name them."""
 
 
 class Contract(StatusSchema):

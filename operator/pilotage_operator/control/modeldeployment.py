@@ -30,6 +30,7 @@ from pilotage_operator.domain.rollout.seen import Metrics, Seen, Target
 from pilotage_operator.domain.rollout.state import Reason, State
 from pilotage_operator.domain.rollout.target import (
     Platform,
+    checks_refused,
     contract_refused,
     gone_back,
     holds,
@@ -85,6 +86,8 @@ class ModelDeployments:
             target, made = Target("", spec.model_version, Reason.BAD_SPEC, wrong), None
         elif state.returned is not None and holds(state.returned, spec):
             target, made = gone_back(state.returned, children.revisions), None
+        elif unfit := checks_refused(spec, version):
+            target, made = Target("", spec.model_version, Reason.BAD_SPEC, unfit), None
         revisions = {**children.revisions, **({made.name: made} if made else {})}
         refused = "" if wrong else await self._refused(body, before, spec, made, children)
         seen = Seen(

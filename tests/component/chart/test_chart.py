@@ -18,7 +18,11 @@ EVERY_VALUE = {
     "images": {"operator": "registry:5000/operator:1", "serving": "registry:5000/serving:1", "pullPolicy": "Always"},
     "crds": {"enabled": True},
     "replicas": 3,
-    "prometheus": {"url": "https://metrics:9443/tenant", "headers": {"Authorization": 'Bearer "x": y'}},
+    "prometheus": {
+        "url": "https://metrics:9443/tenant",
+        "headers": {"Authorization": 'Bearer "x": y'},
+        "tenantQueries": True,
+    },
     "registries": {"plainHTTP": ["registry:5000"]},
     "connectionSeconds": 30,
     "defaults": {

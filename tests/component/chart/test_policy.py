@@ -72,8 +72,8 @@ def namespace() -> Iterator[str]:
     apply(policy)
     team = Team(server.namespace)
     assert team.apply("ann", {}).returncode == 0
-    for _ in range(60):
-        if team.annotate("ann", f"pause={WORD}", "pause-by=nobody").returncode:
+    for attempt in range(60):  # each time another word, since one that stands already is asked for by nobody
+        if team.annotate("ann", f"pause=ready/0123456789/{attempt}", "pause-by=nobody").returncode:
             break
         time.sleep(1)
     else:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.operator.stage import ROW_OF_3, Stage
+from tests.component.operator.stage import ROW_OF_2, ROW_OF_3, Stage
 
 
 def _says(status: dict[str, Any], sentence: str) -> bool:
@@ -39,6 +39,27 @@ def test_a_contract_that_differs_is_refused_until_it_is_allowed(stage: Stage) ->
     assert stage.served_by(first)
     stage.deploy("2", rollout={**stage.spec["rollout"], "allow": {"contractChange": True}})
     stage.until("starts", phase="Progressing", reason="StartingPods")
+
+
+def test_a_check_of_a_class_that_the_model_does_not_have_is_refused_with_those_that_it_has(stage: Stage) -> None:
+    first = stage.install()
+    label = {"name": "label", "datatype": "INT64", "shape": [-1], "classes": ["0", "1"]}
+    stage.ready_version("2", {**ROW_OF_2, "outputs": [label]})
+    stage.deploy("2", analysis={"checks": [{"predictionShare": {"class": "fraud"}}]})
+    status = stage.until("refused", phase="Invalid", reason="BadSpec")
+    assert _says(status, f"predictionShare-fraud: {stage.name}-v2 has no class fraud; it has 0, 1")
+    assert stage.served_by(first)
+    stage.deploy("2", analysis={"checks": [{"predictionShare": {"class": "1"}}]})
+    stage.until("corrected", phase="Progressing", reason="StartingPods")
+
+
+def test_a_query_of_a_team_is_refused_where_only_the_platform_may(stage: Stage) -> None:
+    first = stage.install()
+    query = {"name": "revenue", "promql": "sum(revenue)", "min": 10}
+    stage.deploy("1", analysis={"checks": [{"query": query}]})
+    status = stage.until("refused", phase="Invalid", reason="BadSpec")
+    assert _says(status, "query-revenue: queries of one's own are not allowed here")
+    assert stage.served_by(first)
 
 
 def test_a_service_of_somebody_else_is_left_alone_until_it_is_gone(stage: Stage) -> None:

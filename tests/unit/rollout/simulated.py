@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+from pilotage_operator.domain.analysis.counts import Process
 from pilotage_operator.domain.manifests.revision import Revision, read_revision
 from pilotage_operator.domain.manifests.serving import backend_mirror, backend_weights
 from pilotage_operator.domain.rollout.seen import Root, Route, Trouble, Workload
 from pilotage_operator.domain.rollout.state import Reason
 
 NAME = "fraud"
+SERVING = ("good", "errors", "slow", "skewed", "confused")  # what a version is like whose pods become ready
 STARTS_IN = 5.0  # seconds that a pod takes to become ready, or to crash
 
 
@@ -20,13 +22,14 @@ class Pod:
     """One pod of a revision; `broken` overrides what its version is like."""
 
     born: float
+    name: str = ""
     ready: bool = False
     broken: bool = False
 
 
 @dataclass
 class Cluster:
-    """`nature` says what a version is like: good, errors, crashing, out of memory, hanging, or pending."""
+    """`nature` says what a version is like: one of SERVING, crashing, out of memory, hanging, or pending."""
 
     now: float = 1_000_000.0
     nature: dict[str, str] = field(default_factory=dict)
@@ -37,6 +40,8 @@ class Cluster:
     copied: str = ""  # the revision that the gateway copies requests to
     starts_in: float = STARTS_IN
     lag: int = 0  # ticks for which endpoints and the gateway stand still
+    really: dict[str, int] | None = None  # percent by which the gateway sends, where that is not what the route says
+    made: int = 0  # pods so far
     load: int = 1  # pods that all the traffic keeps busy, as an autoscaler sees it
 
     @property
@@ -108,10 +113,10 @@ class Cluster:
         self._autoscale()
         for revision, wanted in self.wanted().items():
             pods = sorted(self.pods.get(revision, []), key=lambda p: not p.ready)[:wanted]
-            self.pods[revision] = pods + [Pod(self.now) for _ in range(wanted - len(pods))]
+            self.pods[revision] = pods + [self._pod(revision) for _ in range(wanted - len(pods))]
             nature = self.nature.get(self.revisions[revision].model_version, "good")
             for pod in self.pods[revision]:
-                healthy = nature in ("good", "errors") and not pod.broken
+                healthy = nature in SERVING and not pod.broken
                 pod.ready = healthy and self.now - pod.born >= self.starts_in
         self.pods = {r: pods for r, pods in self.pods.items() if r in self.wanted()}
         if self.lag:
@@ -120,6 +125,24 @@ class Cluster:
             selected = self.selected()
             self.endpoints = {r: self.ready(r) for r in self.pods if self.ready(r) and selected in ("", r)}
             self.accepted, self.copied = self.routed(), self.mirrored()
+
+    def _pod(self, revision: str) -> Pod:
+        self.made += 1
+        return Pod(self.now, f"{NAME}-{revision}-{self.made}")
+
+    def processes(self) -> dict[Process, tuple[float, str]]:
+        """Those that are ready: each one's share of the requests, and what its version is like."""
+        shares, copied = self.shares(), self.mirrored()
+        if copied and self.ready(copied):
+            shares = {**shares, copied: 1.0}  # beside what users get
+        found = {}
+        for revision, pods in self.pods.items():
+            serving = [pod for pod in pods if pod.ready]
+            nature = self.nature.get(self.revisions[revision].model_version, "good")
+            for pod in serving:
+                each = shares.get(revision, 0.0) / len(serving)
+                found[Process(pod.name, int(pod.born), revision)] = (each, nature)
+        return found
 
     def _autoscale(self) -> None:
         """Pods by load, as the autoscalers that are there allow."""
@@ -133,5 +156,7 @@ class Cluster:
 
     def shares(self) -> dict[str, float]:
         """Who answers which share of the requests: by the gateway where there is a route, else by the Service."""
-        weights: dict[str, int] = {r: w for r, w in (self.routed() or self.endpoints).items() if self.ready(r)}
+        weights: dict[str, int] = {
+            r: w for r, w in (self.really or self.routed() or self.endpoints).items() if self.ready(r)
+        }
         return {r: w / sum(weights.values()) for r, w in weights.items()}

@@ -18,7 +18,14 @@ from tests.unit.rollout.world import STEPS, model_version
 
 VERSIONS = ("v1", "v2", "v3", "v4")
 FIRST = ("good", "good", "good", "errors", "crashing", "hanging")
-NATURES = ("good", "good", "good", "good", "errors", "errors", "crashing", "out of memory", "hanging", "pending")
+NATURES = (*4 * ("good",), *2 * ("errors",), *("slow", "skewed", "confused"), *("crashing", "out of memory"),
+           *("hanging", "pending"))  # fmt: skip
+CHECKS: tuple[dict[str, Any], ...] = (
+    {"errorRate": {}},
+    {"latency": {}},
+    {"predictionShare": {"class": "1"}},
+    {"inputQuality": {}},
+)
 WAYS: tuple[list[dict[str, Any]], ...] = (
     STEPS,
     [],
@@ -88,9 +95,13 @@ class Rollouts(RuleBasedStateMachine):
     def somebody_edits_the_rollout(self, steps: list[dict[str, Any]], holdback: int) -> None:
         self.world.spec["rollout"] |= {"steps": steps, "bake": {"for": "10s", "holdback": holdback}}
 
-    @event(on_fail=st.sampled_from(["rollback", "pause", "observe"]), low=st.sampled_from(["hold", "advance"]))
-    def somebody_edits_the_analysis(self, on_fail: str, low: str) -> None:
-        self.world.spec["analysis"]["checks"] = [{"errorRate": {}, "onFail": on_fail}]
+    @event(
+        checks=st.lists(st.sampled_from(CHECKS), min_size=1, max_size=3, unique_by=str),
+        on_fail=st.sampled_from(["rollback", "pause", "observe"]),
+        low=st.sampled_from(["hold", "advance"]),
+    )
+    def somebody_edits_the_analysis(self, checks: list[dict[str, Any]], on_fail: str, low: str) -> None:
+        self.world.spec["analysis"]["checks"] = [{**check, "onFail": on_fail} for check in checks]
         self.world.spec["rollout"]["onLowTraffic"] = low
 
     @event()
@@ -185,11 +196,15 @@ class Rollouts(RuleBasedStateMachine):
 
     @event(version=st.sampled_from(VERSIONS), nature=st.sampled_from(NATURES))
     def a_version_turns(self, version: str, nature: str) -> None:
-        self.world.nature[version] = nature
+        self.world.turn(version, nature)
 
     @event(up=st.booleans(), traffic=st.booleans())
     def prometheus_or_the_traffic_goes_or_comes(self, up: bool, traffic: bool) -> None:
         self.world.measured.up, self.world.measured.traffic = up, traffic
+
+    @event(out=st.booleans())
+    def what_all_versions_call_goes_away_or_comes_back(self, out: bool) -> None:
+        self.world.measured.outage = out
 
     @event(fresh=st.booleans(), forgets=st.booleans())
     def prometheus_repeats_itself_or_forgets(self, fresh: bool, forgets: bool) -> None:
@@ -226,6 +241,7 @@ class Rollouts(RuleBasedStateMachine):
     @event(writes=st.integers(0, 8))
     def the_operator_dies_amid_its_writes(self, writes: int) -> None:
         self.world.look(dies_after=writes)
+        self.world.measured.restart()
 
     @event(seconds=st.sampled_from([90, 90, 90, 700, 8000]))
     def time_passes(self, seconds: int) -> None:
@@ -250,6 +266,7 @@ class Rollouts(RuleBasedStateMachine):
         world = self.world
         world.excused = True
         world.measured.up = world.measured.traffic = world.measured.fresh = True
+        world.measured.outage = False
         world.starts_in, world.lag, world.load = 5.0, 0, 1
         world.spec.pop("autoscaling", None)
         world.nature = dict.fromkeys(VERSIONS, "good")

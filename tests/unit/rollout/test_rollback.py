@@ -120,7 +120,6 @@ def test_a_retry_is_the_next_attempt_with_evidence_of_its_own() -> None:
     assert world.status
     assert world.status["canary"]["attempt"] == 2
     assert world.status["canary"]["step"] == 1
-    assert world.measured.canary == world.status["canary"]["revision"]
     assert world.now - retried >= 10
 
 

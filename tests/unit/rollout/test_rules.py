@@ -104,7 +104,7 @@ SPEAKS: list[tuple[Rule, str, Callable[[], World]]] = [
     (safety.pods_failed, "pods of the canary crash",
      lambda: but(canary(), lambda w: w.nature.update(v2="crashing"), World.tick, World.look)),
     (safety.check_failed, "a check fails",
-     lambda: but(canary("errors"), later(5), later(5), later(5), later(5))),
+     lambda: but(canary("errors"), *8 * [World.tick])),
     (safety.canary_lost, "the last pod of the canary is lost",
      lambda: but(canary(), lambda w: break_pods(w, "v2"), World.look)),
     (safety.traffic_switched, "traffic is to come through a gateway",

@@ -25,11 +25,20 @@ SERVED = re.compile(
 
 @dataclass
 class Watched(World):
-    """`excused`: since the rollback something happened that ends it; `trusted`: the stable revision."""
+    """`excused`: since the rollback something happened that ends it; `trusted`: the stable revision.
 
+    `unlike`: a version turned while it was compared, so that the two were not alike all the time.
+    """
+
+    unlike: bool = False
     excused: bool = False
     trusted: str = ""
     overtaken: bool = False  # what the pass read is old, so that only what is written counts, not what it hits
+
+    def turn(self, version: str, nature: str) -> None:
+        """A version becomes like that, while it runs."""
+        self.unlike |= self.nature.get(version, "good") != nature
+        self.nature[version] = nature
 
     def reached(self) -> set[str]:
         """The revisions that requests can reach by the Service or the route."""
@@ -93,6 +102,7 @@ class Watched(World):
         self._rolled_back_stays(before, now)
         self._trust(before, now, {h.reason for h in decision.happenings})
         self._canary(before, now, {h.reason for h in decision.happenings})
+        self._justice(before, now)
         return decision, plan
 
     def _rolled_back_stays(self, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -123,6 +133,14 @@ class Watched(World):
             written = [entry.at.timestamp() for entry in before.history if entry.event == "WeightChanged"]
             since = min(canary.weight_since, *written[-1:]) if written else canary.weight_since
             assert self.now - since >= seconds(spec.rollout.bake.for_), f"not baked: {self.status}"
+
+    def _justice(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """No check ends a version that is just like stable, whatever Prometheus, the pods and the outages do."""
+        failed, stable = now.get("failed") or {}, now.get("stable") or {}
+        if failed == (before.get("failed") or {}) or failed.get("reason") != "CheckFailed" or self.unlike:
+            return
+        natures = {self.nature.get(side["modelVersion"], "good") for side in (failed, stable)}
+        assert len(natures) == 2, f"a version that is like stable was rolled back: {now['message']}"
 
     def _canary(self, before: dict[str, Any], now: dict[str, Any], told: set[str]) -> None:
         was, is_ = before.get("canary") or {}, now.get("canary") or {}

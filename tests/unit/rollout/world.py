@@ -23,12 +23,14 @@ from pilotage_operator.domain.rollout.seen import Command, Metrics, Seen, Target
 from pilotage_operator.domain.rollout.state import Reason, State
 from pilotage_operator.domain.rollout.target import (
     Platform,
+    checks_refused,
     contract_refused,
     gone_back,
     holds,
     resolve,
     shadow_refused,
 )
+from pilotage_operator.domain.rollout.traffic import full
 from tests.unit.rollout.measured import Measured
 from tests.unit.rollout.simulated import NAME, Cluster
 
@@ -92,13 +94,16 @@ class World(Cluster):
     def situation(self) -> tuple[Situation, dict[str, Revision], Revision | None]:
         (spec, wrong), state = _readable(json.dumps(self.spec)), recall(ModelDeploymentStatus.parse(self.status))
         known = self.revisions
-        target, made = resolve(NAME, spec, self.versions.get(spec.model_version), known, PLATFORM)
+        version = self.versions.get(spec.model_version)
+        target, made = resolve(NAME, spec, version, known, PLATFORM)
         if wrong:
             target, made = Target("", spec.model_version, Reason.BAD_SPEC, wrong), None
         elif no_shadow := shadow_refused(spec, ""):
             target = replace(target, reason=Reason.SHADOW_UNAVAILABLE, message=no_shadow)
         elif state.returned is not None and holds(state.returned, spec):
             target, made = gone_back(state.returned, known), None
+        elif unfit := checks_refused(spec, version):
+            target, made = Target("", spec.model_version, Reason.BAD_SPEC, unfit), None
         revisions = known | ({made.name: made} if made else {})
         stable = state.stable if state.stable and state.stable.since is not None else None
         if target.reason is None and state.returned is None:
@@ -109,16 +114,16 @@ class World(Cluster):
         if self.name_taken:
             target = replace(target, reason=Reason.NAME_TAKEN, message="Service fraud belongs to somebody else")
         seen = Seen(
-            target, self.workloads(known), self.root(), self.route(), self._metrics(spec, state),
-            tuple(self.commands.values()), known,
+            target, self.workloads(known), self.root(), self.route(),
+            commands=tuple(self.commands.values()), revisions=known,
         )  # fmt: skip
+        seen = replace(seen, metrics=self._metrics(spec, state, seen))
         return Situation(spec, state, seen, self.now, PLATFORM.connection_seconds), revisions, made
 
-    def _metrics(self, spec: ModelDeploymentSpec, state: State) -> Metrics:
-        if state.canary is None:
+    def _metrics(self, spec: ModelDeploymentSpec, state: State, seen: Seen) -> Metrics:
+        if state.canary is None or state.stable is None or not spec.analysis.checks:
             return Metrics(available=False, message="nothing is measured while there is no canary")
-        nature = self.nature.get(state.canary.version, "good")
-        return self.measured.metrics(spec, state.canary, nature, self.now)
+        return self.measured.metrics(spec, state.stable, state.canary, full(spec, state, seen), self.now)
 
     # --- what happens
 
@@ -194,11 +199,7 @@ class World(Cluster):
     def tick(self, seconds: float = TICK) -> None:
         """Time passes in the cluster, and requests are answered."""
         self.advance(seconds)
-        canary = (self.status or {}).get("canary")
-        shares, copied = self.shares(), self.mirrored()
-        if copied and self.ready(copied):
-            shares = {**shares, copied: 1.0}  # beside what users get
-        self.measured.answer(self.now, shares, canary["revision"] if canary else "")
+        self.measured.answer(self.now, self.processes())
 
     def wait(self, seconds: float) -> None:
         """Time passes, with a pass every few seconds and whenever one is due."""

@@ -24,8 +24,9 @@ CONNECTION_SPREAD = 1.2  # connections live up to this much longer than they are
 
 
 def judged(s: Situation) -> bool:
-    """Whether metrics decide now: not without checks, and not in a bake that has no control group."""
-    return bool(s.spec.analysis.checks) and not (baking(s.spec, s.canary) and step_weight(s.spec, s.canary) >= 100)
+    """Whether metrics decide now: not without checks, and not where the canary has all, so that nothing is left to
+    compare it with."""
+    return bool(s.spec.analysis.checks) and step_weight(s.spec, s.canary) < 100
 
 
 def capacity_first(s: Situation) -> Decision | None:
@@ -41,8 +42,11 @@ def capacity_first(s: Situation) -> Decision | None:
 
 
 def samples_first(s: Situation) -> Decision | None:
-    """No user is sent to a canary that is not measured yet: first Prometheus is seen to scrape its pods."""
-    if s.canary.weight or not judged(s) or s.seen.metrics.available:
+    """No user is sent to a canary that is not measured yet: first Prometheus is seen to scrape its pods.
+
+    Where stable is down there is nobody to compare it with, and nobody else to answer.
+    """
+    if s.canary.weight or not judged(s) or s.seen.metrics.available or not s.seen.ready(s.stable.revision):
         return None
     message = f"{s.canary.version} gets no traffic before it is measured: {s.seen.metrics.message}"
     return s.now_is(phase(s), Reason.METRICS_UNAVAILABLE, message, again=POLL)
@@ -128,10 +132,10 @@ def _measuring(s: Situation, canary: Canary) -> str:
     steps = s.spec.rollout.steps
     if baking(s.spec, canary):
         where, least = "bake", s.spec.rollout.bake.for_
-        if step_weight(s.spec, canary) >= 100 and s.spec.analysis.checks:
-            where = "bake without a control group, so that only the pods' health counts"
     else:
         where, least = f"step {canary.step + 1} of {len(steps)}", steps[canary.step].for_
+    if s.spec.analysis.checks and not judged(s):
+        where = f"{where} without a control group, so that only the pods' health counts"
     checks = ", ".join(
         f"{f.name} {f.verdict}" + (f" ({f.message})" if f.verdict == "unknown" else "") for f in s.seen.metrics.findings
     )
@@ -153,6 +157,8 @@ def step_done(s: Situation) -> Decision | None:
 
 
 def _passed(s: Situation) -> bool:
+    if not judged(s):
+        return True
     gating = [f for f in s.seen.metrics.findings if on_fail(s, f) != "observe"]
     enough = len(s.seen.metrics.findings) == len(s.spec.analysis.checks)
     if s.spec.rollout.on_low_traffic == "advance":

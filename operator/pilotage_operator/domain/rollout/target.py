@@ -8,6 +8,7 @@ from typing import Any
 
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus
+from pilotage_operator.domain.analysis.applicable import unknown_to_model
 from pilotage_operator.domain.manifests.pod import registry_of, serving_template
 from pilotage_operator.domain.manifests.revision import Revision, revision_name
 from pilotage_operator.domain.rollout.seen import Target
@@ -97,6 +98,12 @@ def shadow_refused(spec: ModelDeploymentSpec, cannot_mirror: str) -> str:
     if cannot_mirror:
         return f"GatewayClass {cannot_mirror} does not copy requests (RequestMirror); take the shadow step out"
     return ""
+
+
+def checks_refused(spec: ModelDeploymentSpec, version: dict[str, Any] | None) -> str:
+    """What the checks ask for that the version does not have; "" where nothing, or where it cannot be told."""
+    found = ModelVersionStatus.parse((version or {}).get("status")).contract
+    return unknown_to_model(spec.analysis.checks, found.outputs, spec.model_version) if found else ""
 
 
 def contract_refused(spec: ModelDeploymentSpec, stable: Revision | None, target: Revision) -> str:
