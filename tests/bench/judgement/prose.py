@@ -93,10 +93,12 @@ found, in two minutes and after six bad answers or so; one that is a little wors
 the step holds, says how many requests are missing and when they are expected, and after `progressDeadline` asks a
 person. It never passes by default. What helps, best first:
 
-1. `rollout.steps[].weight`: at 50 % there are ten times as many requests as at 5 %.
-2. `errorRate.maxIncrease`: a limit of 5 % instead of 1 % takes a tenth of the requests where stable hardly ever fails.
-3. `analysis.interval: 60s` changes nothing about how many requests it takes, but costs fewer queries.
-4. `rollout.onLowTraffic: advance` lets time decide where no check fails; an approval step lets a person decide.
+1. A step `{shadow: true, for: …}` (with a gateway that mirrors): the canary gets a copy of every request, twenty times
+   as many as at 5 %, and nobody gets its answers.
+2. `rollout.steps[].weight`: at 50 % there are ten times as many requests as at 5 %.
+3. `errorRate.maxIncrease`: a limit of 5 % instead of 1 % takes a tenth of the requests where stable hardly ever fails.
+4. `analysis.interval: 60s` changes nothing about how many requests it takes, but costs fewer queries.
+5. `rollout.onLowTraffic: advance` lets time decide where no check fails; an approval step lets a person decide.
 
 ## What is not proven
 

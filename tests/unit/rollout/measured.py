@@ -18,7 +18,7 @@ from pilotage_operator.domain.analysis.counts import Counts, Process, Reading, S
 from pilotage_operator.domain.rollout.seen import Metrics
 from pilotage_operator.domain.rollout.state import Canary, Stable
 
-PER_SECOND = 1000  # requests
+PER_SECOND = 1000
 REMEMBERED = 3600.0  # seconds for which a process that is gone is still seen
 SCRAPES = 180.0
 FAILING = 0.3  # of the answers of a version that has errors, and of all in an outage
@@ -68,6 +68,7 @@ class Measured:
     fresh: bool = True
     traffic: bool = True
     outage: bool = False
+    per_second: int = PER_SECOND  # requests
     last: float = 0.0
     servers: dict[Process, Server] = field(default_factory=dict)
     scraped: list[Scrape] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Measured:
 
     def answer(self, now: float, shares: Mapping[Process, tuple[float, str]]) -> None:
         """The requests since the last time were answered by these processes, and they are scraped."""
-        requests = PER_SECOND * min(now - self.last, 60) if self.traffic and self.last else 0
+        requests = self.per_second * min(now - self.last, 60) if self.traffic and self.last else 0
         self.last = now
         for process, (share, nature) in shares.items():
             server = self.servers.setdefault(process, Server())

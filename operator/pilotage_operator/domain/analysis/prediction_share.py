@@ -85,6 +85,8 @@ class PredictionShare:
         figure = f"{name}: {of_canary} (stable {of_stable})"
         seen = f"output {output}, class {name}: {of_canary} of the canary's rows, {of_stable} of stable's"
         verdict = self.evidence.allows(_all(verdicts))
+        if verdict == "fail":
+            seen = f"{seen} (since the beginning {_of(rate.compared[1])}, stable {_of(rate.compared[0])})"
         if verdict == "unknown" and rate.oddity:
             seen = f"{seen}; {rate.oddity}"
         finding = self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
