@@ -1,6 +1,6 @@
 """`spec.analysis`: the checks that the canary must pass against the version that serves."""
 
-from math import isfinite
+from math import inf, isfinite
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -129,7 +129,7 @@ class Latency(Schema):
         Rule(
             says="maxRatio must be 1 or more: 1.3 allows the canary 30 % more than stable",
             cel="self >= 1.0",
-            holds=lambda ratio: ratio >= 1,
+            holds=lambda ratio: 1 <= ratio < inf,
         ),
     ] = 1.3
     """How many times stable's quantile the canary's may be."""

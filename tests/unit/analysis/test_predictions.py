@@ -66,7 +66,8 @@ def test_a_failed_share_names_the_class_and_both_counts() -> None:
     assert finding.figure == "1: 9 % (stable 1 %)"
     of_canary, of_stable = f"{18 * took} of {200 * took} rows", f"{6 * took} of {600 * took} rows"
     assert finding.cause == f"output label, class 1, {of_canary}; stable {of_stable}"
-    assert "output label, class 1: 9 % of the canary's rows, 1 % of stable's: beyond" in finding.message
+    assert "output label, class 1: 9 % of the canary's rows, 1 % of stable's" in finding.message
+    assert f"(since the beginning {of_canary}, stable {of_stable}): beyond" in finding.message
     assert finding.interval
     assert finding.evidence == f"{200 * took} canary, {600 * took} stable rows"
 

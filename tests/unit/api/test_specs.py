@@ -1,6 +1,6 @@
 """The models say of a spec what the API server says of it, and fill in what the platform chose."""
 
-from math import nan
+from math import inf, nan
 
 import pytest
 from pydantic import ValidationError
@@ -56,6 +56,23 @@ def test_what_nobody_chose_is_built_in() -> None:
         "15s",
         ["errorRate", "latency-p95"],
     )
+
+
+@pytest.mark.parametrize("limit", [nan, inf, -inf, -1.0, 0.0], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("errorRate", "maxIncrease"),
+        ("inputQuality", "maxIncrease"),
+        ("latency", "quantile"),
+        ("latency", "maxRatio"),
+        ("predictionShare", "maxRatio"),
+        ("predictionDrift", "maxPSI"),
+    ],
+)
+def test_a_limit_that_is_no_limit_is_refused(kind: str, field: str, limit: float) -> None:
+    with pytest.raises(ValidationError):
+        ModelDeploymentSpec.model_validate(deployment(analysis={"checks": [{kind: {field: limit}}]}))
 
 
 def test_the_platforms_defaults_stand_where_the_user_says_nothing() -> None:

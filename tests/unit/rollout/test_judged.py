@@ -12,9 +12,7 @@ from tests.unit.rollout.world import World
 
 both = pytest.mark.parametrize("gateway", MODES, ids=MODE_IDS)
 FAULTS = [
-    pytest.param(
-        "errors", {"errorRate": {}}, "of the canary's answers are server errors, 0 % of stable's", id="errors"
-    ),
+    pytest.param("errors", {"errorRate": {}}, "the canary's answers are server errors, 0 % of stable's", id="errors"),
     pytest.param("slow", {"latency": {}}, "p95 of the canary is about", id="slow answers"),
     pytest.param("skewed", {"predictionShare": {}}, "output label, class 1: 20 % of the canary's rows", id="a class"),
     pytest.param("skewed", {"predictionDrift": {"maxPSI": 0.05}}, "PSI of output label", id="a drift"),
