@@ -24,15 +24,20 @@ ALPHA = 0.005
 LIMIT = 0.01
 REQUESTS = (10, 100, 1000, 10_000)
 BASES = (0.0, 0.001, 0.01, 0.05)
+BASE = 0.01  # where the canary is bad
 NOTHING = Change("nothing")
 CHANGES = (
     Change("+50 %", plus=0.5),
     Change("+5 %", plus=0.05),
+    Change("+1 %", plus=0.01),
     Change("×5", times=5.0),
     Change("×2", times=2.0),
+    Change("×1.5", times=1.5),
 )
+HALF = np.full(LENGTH, 0.5)
 QUARTER = np.full(LENGTH, 0.25)
 TWENTIETH = np.full(LENGTH, 0.05)
+WEIGHTS = {"5 %": TWENTIETH, "25 %": QUARTER, "50 %": HALF}
 STEPS = (90, 180)  # intervals at which ROLLOUT goes to another weight
 
 Outcome = Mapping[str, Any]
@@ -56,16 +61,16 @@ class Cell:
 def cells() -> list[Cell]:
     """All of them."""
     good = [
-        Cell("good", (world.name, f"{n:,}", f"{base:.1%}"), 15, _errors(world, n, base, NOTHING, ROLLOUT))
+        Cell("good", (world.name, f"{n:,}", f"{base:.1%}"), 16, _errors(world, n, base, NOTHING, ROLLOUT))
         for world in WORLDS
         for n in REQUESTS
         for base in BASES
     ]
     bad = [
-        Cell("bad", (f"{n:,}", change.name, where), 15, _errors(WORLDS[0], n, 0.01, change, share), 2)
+        Cell("bad", (f"{n:,}", change.name, where), 15, _errors(WORLDS[0], n, BASE, change, share), 2)
         for n in REQUESTS
         for change in CHANGES
-        for where, share in (("5 %", TWENTIETH), ("25 %", QUARTER))
+        for where, share in WEIGHTS.items()
     ]
     rise = Change("0 → 0.5 %", plus=0.005)
     small = [
@@ -90,6 +95,11 @@ def cells() -> list[Cell]:
     ]
     several = [Cell("several", (f"{n:,}",), 20, _several(n)) for n in REQUESTS[:3]]
     return [*good, *bad, *small, *latency, *shares, *drift, *several]
+
+
+def beyond_limit(change: Change) -> bool:
+    """Whether the limit does not allow it."""
+    return BASE * (change.times - 1) + change.plus > LIMIT * 1.001
 
 
 def _errors(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from tests.bench.judgement.cells import ALPHA, BASES, CHANGES, LIMIT, REQUESTS, cells
+from pilotage_operator.domain.analysis.confidence import wilson
+from tests.bench.judgement.cells import ALPHA, BASE, BASES, CHANGES, LIMIT, REQUESTS, WEIGHTS, beyond_limit, cells
 from tests.bench.judgement.prose import AFTER, BEFORE, DRIFT, LATENCY, SEVERAL, SHARES, SMALL
 from tests.bench.judgement.rivals import RIVALS
 from tests.bench.judgement.runs import Outcomes
@@ -60,9 +61,12 @@ def _by_traffic(outcomes: Outcomes) -> list[str]:
     for n in REQUESTS:
         runs = [run for world in WORLDS[:-1] for run in of(outcomes, "good", world.name, f"{n:,}")]
         rows.append([f"{n:,}", share(*rolled_back(runs, OURS)), *(_percent(runs, rival) for rival in RIVALS)])
+    everything = [run for world in WORLDS[:-1] for run in of(outcomes, "good", world.name)]
     return [
         "The same by traffic, all worlds but the last together:",
         _table(["requests per 5 s", *NAMES], rows),
+        f"Of all these together Pilotage rolled back {share(*rolled_back(everything, OURS))}. In brackets, where none "
+        "was seen: what the truth is below, with 97.5 % confidence. The last world is the one that it does not master.",
     ]
 
 
@@ -77,7 +81,7 @@ def _bad(outcomes: Outcomes) -> list[str]:
         "which it was · median bad answers of the canary by then, or by the end."
     )
     rows = []
-    for where in ("5 %", "25 %"):
+    for where in WEIGHTS:
         for change in CHANGES:
             for n in REQUESTS:
                 runs = of(outcomes, "bad", f"{n:,}", change.name, where)
@@ -87,29 +91,30 @@ def _bad(outcomes: Outcomes) -> list[str]:
 
 
 def _careful(outcomes: Outcomes) -> str:
-    """Beside rivals that rolled no good version back where requests are independent: who serves fewer bad answers."""
-    fewer, others = 0, []
+    """Beside rivals that rolled no good version back in the kindest world: who serves fewer bad answers."""
+    fewer, others, runs = 0, [], 0
     for rival in RIVALS:
         for n in REQUESTS:
-            good = of(outcomes, "good", WORLDS[0].name, f"{n:,}", "1.0%")
+            good = of(outcomes, "good", WORLDS[0].name, f"{n:,}", f"{BASE:.1%}")
             if not good or rolled_back(good, rival)[0]:
                 continue
-            for change in CHANGES:
-                for where in ("5 %", "25 %"):
-                    runs = of(outcomes, "bad", f"{n:,}", change.name, where)
-                    mine, theirs = (median(run[judge][1] for run in runs) for judge in (OURS, rival))
+            runs = len(good)
+            for change in filter(beyond_limit, CHANGES):
+                for where in WEIGHTS:
+                    bad = of(outcomes, "bad", f"{n:,}", change.name, where)
+                    mine, theirs = (median(run[judge][1] for run in bad) for judge in (OURS, rival))
                     if mine < theirs:
                         fewer += 1
                     else:
-                        others.append(
-                            f"{rival} at {n:,}, errors {change.name}, {where} ({mine:g}, not below {theirs:g})"
-                        )
-    said = "; ".join(others) if others else "nowhere"
+                        others.append(f"{rival} at {n:,}, errors {change.name}, {where} ({mine:g}, not {theirs:g})")
+    bound = f"{100 * wilson(max(runs, 1), 0)[1]:.0f} %"
     return (
-        "Compared only where the rival, too, rolled back no good version (independent requests, base 1 %, "
-        f"{len(of(outcomes, 'good', WORLDS[0].name, '10', '1.0%'))} runs each): fewer bad answers than the rival in "
-        f"{fewer} cells. Not fewer: {said}. Twice 1 % is exactly at the limit, which is allowed; thresholds take it "
-        "for a failure."
+        "Errors +1 %, ×2 and ×1.5 are within the limit, which allows one answer in a hundred more: whoever takes them "
+        "back, takes back what was allowed. For the others only a rival is a fair comparison that leaves good versions "
+        "alone. Over all worlds none does (see above). In the kindest one, independent requests at 1 % of errors, some "
+        f"rolled back none of {runs} good versions, by which their chance is known to be below {bound} and no more. "
+        f"Beside these, at the same traffic, Pilotage served fewer bad answers in {fewer} cells, and not in "
+        f"{len(others)}{': ' if others else ''}{'; '.join(others)}."
     )
 
 
@@ -120,7 +125,7 @@ def _passes(outcomes: Outcomes) -> list[str]:
     )
     rows = []
     for n in REQUESTS:
-        runs = of(outcomes, "good", WORLDS[0].name, f"{n:,}", "1.0%")
+        runs = of(outcomes, "good", WORLDS[0].name, f"{n:,}", f"{BASE:.1%}")
         ends = sorted(run["passed"] + 1 for run in runs if run["passed"] is not None)
         middle = str(ends[len(ends) // 2]) if ends else "–"
         rows.append([f"{n:,}", f"{100 * len(ends) / len(runs):.0f} %" if runs else "–", middle, str(len(runs))])

@@ -37,7 +37,7 @@ def _good(outcomes: Outcomes) -> Figure:
 
 
 def _bad(outcomes: Outcomes) -> Figure:
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
     for axes, change in zip(figure.subplots(1, len(CHANGES), sharey=True), CHANGES, strict=True):
         for judge in JUDGES:
             runs = [of(outcomes, "bad", f"{n:,}", change.name, "25 %") for n in REQUESTS]

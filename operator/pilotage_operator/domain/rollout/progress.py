@@ -7,6 +7,7 @@ from math import floor
 
 from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.durations import seconds
+from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.rollout.decision import POLL, SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.safety import on_fail, phase
 from pilotage_operator.domain.rollout.state import Canary, Reason, Stable
@@ -136,12 +137,17 @@ def _measuring(s: Situation, canary: Canary) -> str:
         where, least = f"step {canary.step + 1} of {len(steps)}", steps[canary.step].for_
     if s.spec.analysis.checks and not judged(s):
         where = f"{where} without a control group, so that only the pods' health counts"
-    checks = ", ".join(
-        f"{f.name} {f.verdict}" + (f" ({f.message})" if f.verdict == "unknown" else "") for f in s.seen.metrics.findings
-    )
+    checks = ", ".join(f"{f.name} {f.verdict}{_missing(f)}" for f in s.seen.metrics.findings)
     return f"{where}, {canary.measured_seconds:.0f} s of {least} measured" + (
         f"; {checks}" if checks and judged(s) else ""
     )
+
+
+def _missing(finding: Finding) -> str:
+    """What an unknown waits for, and how long that will take if traffic goes on like this."""
+    if finding.verdict != "unknown":
+        return ""
+    return f" ({finding.message}{f', enough in about {finding.eta}' if finding.eta else ''})"
 
 
 def step_done(s: Situation) -> Decision | None:
