@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pilotage.runtime.cost import Cost
@@ -34,8 +34,7 @@ STANDING_SECONDS = 0.005
 a burst may wait is no burst, and is kept short (Ben Maurer, "Fail at Scale", ACM Queue 13:8, 2015)."""
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """One request, of which the last byte has `arrived`. `reply` is called once on the loop, unless its client has
     `gone`. Times are monotonic seconds."""
 
@@ -46,7 +45,7 @@ class Job:
     deadline: float | None = None
     gone: Callable[[], bool] | None = None
     alone: bool = False  # runs by itself: it was in a batch that failed
-    shape: Any = field(default=None, repr=False)  # what must be equal to share a call
+    shape: Any = None  # what must be equal to share a call
 
 
 class Batcher:
@@ -124,23 +123,24 @@ class Batcher:
         """The next jobs that may share a call; those that nobody waits for any more are dropped."""
         jobs: list[Job] = []
         rows, queue, alone = 0, self._queue, not self._model.batchable
+        most, waited = self._most_rows, self._metrics.waited
         while queue:
             job = queue[0]
-            if jobs and (alone or job.alone or job.shape != jobs[0].shape or rows + job.rows > self._most_rows):
+            count = job.rows
+            if jobs and (alone or job.alone or job.shape != jobs[0].shape or rows + count > most):
                 return jobs
             queue.popleft()
-            self._queued_rows -= job.rows
+            self._queued_rows -= count
             if job.gone is not None and job.gone():
                 self._metrics.shed("client_gone")
-                continue
-            if job.deadline is not None and job.deadline < now:
+            elif job.deadline is not None and job.deadline < now:
                 self._metrics.shed("deadline")
                 job.reply(DeadlinePassed())
-                continue
-            self._metrics.waited(now - job.arrived)
-            jobs.append(job)
-            rows += job.rows
-            alone = alone or job.alone
+            else:
+                waited(now - job.arrived)
+                jobs.append(job)
+                rows += count
+                alone = alone or job.alone
         self._empty_at = now
         return jobs
 

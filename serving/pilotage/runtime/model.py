@@ -35,7 +35,7 @@ class Model:
         self._metrics = metrics
         self._door = Door(contract)
         metrics.refused = self._door.refused
-        self._outputs = contract.outputs
+        self._first = contract.inputs[0].name
         self._floats = [tensor.name for tensor in contract.outputs if tensor.datatype.startswith("FP")]
         tensors = (*contract.inputs, *contract.outputs)
         self.uniform = all(size >= 0 for tensor in contract.inputs for size in tensor.shape[1:])
@@ -54,11 +54,11 @@ class Model:
         """How many rows a request has. Raises Refused when its inputs do not have equally many."""
         if not self.batchable:
             return 1
-        arrays = iter(inputs.values())
-        rows = len(next(arrays))
-        for array in arrays:
-            if len(array) != rows:
-                raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
+        rows = len(inputs[self._first])
+        if len(inputs) > 1:
+            for array in inputs.values():
+                if len(array) != rows:
+                    raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
         return rows
 
     def shape_of(self, inputs: Arrays) -> tuple[tuple[int, ...], ...]:

@@ -12,7 +12,7 @@ from pilotage.transport.http import Answer, Request, Writer, refused
 from pilotage.transport.limits import Limits
 from pilotage.transport.log.access import AccessLog
 from pilotage.transport.reader import Heads, RequestReader
-from pilotage.transport.routes import Route, Routes
+from pilotage.transport.routes import Route, Routes, failed
 
 _BUSY = ProtocolError(503, "this server has as many connections as it can hold; try again", ("retry-after", "1"))
 
@@ -76,11 +76,11 @@ class Connection(asyncio.Protocol):
         known = self._reader.known(data, now)
         if known is None:
             self._read(data, now)
-        elif self._owes or self._write_paused:
+        elif self._asking is not None or self._pending or self._write_paused:
             self._add(known)
         else:  # what nearly every request of a busy server is
             self.deadline = now + self._limits.idle_seconds
-            if self._route(known).infers:
+            if (known.head.route or self._route(known)).infers:
                 self._shared.metrics.in_flight += 1
             self._ask(known)
             return
@@ -168,13 +168,18 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _ask(self, request: Request) -> None:
-        route = self._route(request)
+        route = request.head.route or self._route(request)
         if self._surplus and route.infers:
             self._shared.metrics.shed("connections")
             self._answer(request, refused(_BUSY))
             return
         self._asking = request
-        answer = self._shared.routes.answer(route, request, self._answered, self._transport.is_closing)
+        try:
+            if request.refusal is not None:
+                raise request.refusal
+            answer = route.answer(request, self._answered, self._transport.is_closing)
+        except Exception as error:
+            answer = failed(request, error)
         if answer is not None:
             self._asking = None
             self._answer(request, answer)
@@ -190,22 +195,22 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, request: Request, answer: Answer) -> None:
         now = monotonic()
-        close = request.refusal is not None or not request.head.keep_alive or self._may_end(request)
-        self._transport.write(self._shared.writer.render(request, answer, close=close))
-        if self._route(request).infers:
-            seconds = now - request.arrived
-            self._shared.metrics.answered(answer.status, seconds)
-            self._shared.metrics.in_flight -= 1
-            self._shared.access.answered(answer.status, seconds, "rest", answer.about, error=answer.error)
+        shared, head, arrived = self._shared, request.head, request.arrived
+        close = not head.keep_alive or request.refusal is not None
+        if shared.draining or self._surplus or arrived > self._old_at:  # a reason to end with a good answer
+            close = close or not (self._pending or self._reader.in_message)
+        self._transport.write(shared.writer.render(request, answer, close=close))
+        if (head.route or self._route(request)).infers:
+            seconds = now - arrived
+            shared.metrics.answered(answer.status, seconds)
+            shared.metrics.in_flight -= 1
+            shared.access.answered(answer.status, seconds, "rest", answer.about, answer.error)
         if close:
             self._end()
-        else:
+        elif self._write_paused or self._reader.in_message:
             self._restart_clock(now)
-
-    def _may_end(self, request: Request) -> bool:
-        """Whether this is a good answer to end with: there is a reason, and no other request has been read."""
-        reason = self._shared.draining or self._surplus or request.arrived > self._old_at
-        return reason and not self._pending and not self._reader.in_message
+        else:
+            self.deadline = now + self._limits.idle_seconds
 
     def _end(self) -> None:
         """Nothing more is answered: say so to the client, then wait for it to close first."""

@@ -5,6 +5,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from pilotage.runtime.identity import Identity
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.inference import InferRequest
@@ -47,8 +49,8 @@ class Head:
         return self.chunked or self.length is not None
 
 
-@dataclass(slots=True)
-class Request:
+# These two are made for every request: as structs of msgspec at a third of a dataclass' price.
+class Request(msgspec.Struct):
     """One request, read whole; or one that was refused before that, with the error that it gets.
 
     `arrived`: monotonic seconds, when its last byte was read.
@@ -60,8 +62,7 @@ class Request:
     refusal: ProtocolError | None = None
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """One answer; `headers` are those that only this answer has. `about` and `error` are for the log: the request, as
     far as it could be read, and the sentence that its caller got."""
 
@@ -96,7 +97,7 @@ class Writer:
 
     def __init__(self, identity: Identity) -> None:
         self._who = f"pilotage-version: {identity.version}\r\npilotage-revision: {identity.revision}\r\n"
-        self._starts: dict[tuple[int, str], str] = {}
+        self._starts: dict[tuple[int, str], bytes] = {}
         self._date = ""
         self.tick()
 
@@ -108,19 +109,19 @@ class Writer:
     def render(self, request: Request, answer: Answer, *, close: bool) -> bytes:
         """The answer to `request`, with what the client must know about its connection."""
         start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
-        head = f"{start}{len(answer.body)}\r\n"
+        more = ""
         if close:
-            head += "connection: close\r\n"
+            more = "connection: close\r\n"
         elif request.head.http_1_0:  # 1.0 closes unless told otherwise
-            head += "connection: keep-alive\r\n"
+            more = "connection: keep-alive\r\n"
         for name, value in answer.headers:
-            head += f"{name}: {value}\r\n"
+            more += f"{name}: {value}\r\n"
         body = b"" if request.head.method == "HEAD" else answer.body
-        return b"%b\r\n%b" % (head.encode("latin-1"), body)
+        return b"%b%d\r\n%b\r\n%b" % (start, len(answer.body), more.encode("latin-1"), body)
 
-    def _start(self, answer: Answer) -> str:
+    def _start(self, answer: Answer) -> bytes:
         reason = HTTPStatus(answer.status).phrase
         start = f"HTTP/1.1 {answer.status} {reason}\r\n{self._who}content-type: {answer.content_type}\r\n"
         start += f"date: {self._date}\r\ncontent-length: "
-        self._starts[answer.status, answer.content_type] = start
-        return start
+        self._starts[answer.status, answer.content_type] = encoded = start.encode("latin-1")
+        return encoded

@@ -41,9 +41,10 @@ class Heads:
         """The request that `data` is, when it is just one and its head is known."""
         end = data.find(b"\r\n\r\n") + 4
         head = self._known.get(data[:end])
-        if head is None or len(data) - end != (head.length or 0):
+        if head is None:
             return None
-        return Request(head, data[end:], now)
+        body = data[end:]
+        return Request(head, body, now) if len(body) == (head.length or 0) else None
 
     def keep(self, data: bytes, head: Head) -> None:
         """Remember the head of `data`, which was read as one whole request."""

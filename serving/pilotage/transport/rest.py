@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pilotage.runtime.batch import Outcome
 from pilotage.transport.dataplane import Dataplane
@@ -29,30 +30,34 @@ class Rest:
         self, name: str, request: Request, reply: Callable[[Answer], None], gone: Callable[[], bool]
     ) -> Answer | None:
         """Hand a request to the model; `reply` is called with the answer. Raises ProtocolError when it is wrong."""
-        if not request.head.framed:
-            raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
         wishes, body = request.head.wishes, request.body
+        if not (body or request.head.framed):
+            raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
         if wishes.gzipped:
             body = inflate(body, self._max_body)
         wanted = self._codec.decode(body, wishes.json_length)
         seconds = wanted.timeout if wishes.seconds is None else min(wishes.seconds, wanted.timeout or wishes.seconds)
         deadline = None if seconds is None else request.arrived + seconds
-        told = lambda outcome: reply(self._answer(name, wanted, wishes, outcome))  # noqa: E731
+        told = partial(self._told, name, wanted, wishes, reply)
         self._dataplane.infer(wanted, told, request.arrived, deadline, gone)
         return None
 
-    def _answer(self, name: str, wanted: InferRequest, wishes: Wishes, outcome: Outcome) -> Answer:
+    def _told(
+        self, name: str, wanted: InferRequest, wishes: Wishes, reply: Callable[[Answer], None], outcome: Outcome
+    ) -> None:
         try:
             if isinstance(outcome, Exception):
                 raise outcome
             body, json_length = self._codec.encode(name, self._dataplane.identity.version, wanted, outcome)
         except Exception as error:
-            return refused(self._dataplane.worded(error), wanted)
+            reply(refused(self._dataplane.worded(error), wanted))
+            return
         self._payloads.offer(wanted, outcome)
-        headers: tuple[tuple[str, str], ...] = ()
-        if json_length is not None:
-            headers = ((TENSORS, str(json_length)),)
+        if json_length is None and not wishes.takes_gzip:
+            reply(Answer(200, body, JSON, (), wanted))
+            return
+        headers = [] if json_length is None else [(TENSORS, str(json_length))]
         if wishes.takes_gzip and len(body) > _WORTH_PACKING:
             body = deflate(body)
-            headers = (*headers, ("content-encoding", "gzip"))
-        return Answer(200, body, JSON if json_length is None else BINARY, headers, wanted)
+            headers.append(("content-encoding", "gzip"))
+        reply(Answer(200, body, JSON if json_length is None else BINARY, tuple(headers), wanted))

@@ -26,7 +26,11 @@ Gone = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers a path. `infers`: it asks the model, and is counted by the metrics."""
+    """What answers a path. `infers`: it asks the model, and is counted by the metrics.
+
+    `answer` returns the answer; or None, and `reply` is called with it once the model is done. What it raises is for
+    `failed`. `gone` tells whether the client has left.
+    """
 
     methods: tuple[str, ...]
     answer: Callable[[Request, Reply, Gone], Answer | None]
@@ -69,21 +73,6 @@ class Routes:
             return _refusing(error)
         return route
 
-    def answer(self, route: Route, request: Request, reply: Reply, gone: Gone) -> Answer | None:
-        """The answer to a request, an error's included; or None, and `reply` is called with it once the model is done.
-
-        Nothing is raised, and no error shows the server's insides. `gone` tells whether the client has left.
-        """
-        try:
-            if request.refusal is not None:
-                raise request.refusal
-            return route.answer(request, reply, gone)
-        except (ProtocolError, Refused) as error:
-            return refused(worded(error))
-        except Exception as error:
-            log.exception("a request to %s failed by a fault of this server", shown(request.head.path))
-            return refused(worded(error))
-
     def _readiness(self, state: dict[str, object]) -> Answer:
         return Answer(200 if self.ready else 503, msgspec.json.encode(state))
 
@@ -93,6 +82,13 @@ class Routes:
             versions = " or ".join(dict.fromkeys(self._dataplane.versions))
             return ProtocolError(404, f"{shown(path)} is not served here; this is model {names}, version {versions}")
         return ProtocolError(404, f"{shown(path)} is no path of this server; try /v2 or /v2/models/{names}/infer")
+
+
+def failed(request: Request, error: Exception) -> Answer:
+    """The answer to a request that could not be answered; it shows nothing of the server's insides."""
+    if not isinstance(error, ProtocolError | Refused):
+        log.error("a request to %s failed by a fault of this server", shown(request.head.path), exc_info=error)
+    return refused(worded(error))
 
 
 def _refusing(error: ProtocolError) -> Route:

@@ -63,9 +63,10 @@ async def _run(settings: Settings, on_ready: OnReady | None) -> None:
     gc.freeze()  # what stands now stands for good: the collector need not look at it again and again
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
-    ends = [await _serve_http(assembly, listener)]
-    if settings.grpc_port is not None:
+    ends = []
+    if settings.grpc_port is not None:  # first, since readiness is asked over HTTP
         ends.append(await _serve_grpc(assembly, _listen(settings.host, settings.grpc_port)))
+    ends.append(await _serve_http(assembly, listener))
     ticking = asyncio.create_task(_tick(assembly))
     log.info("ready on %s:%d after %.2f s", host, port, monotonic() - started)
     if on_ready is not None:

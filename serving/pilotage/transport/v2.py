@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pilotage.bundle.format import Contract
+from pilotage.bundle.format import Contract, Tensor
 from pilotage.transport import binary, typed, wide
 from pilotage.transport.explain import Explainer
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure
@@ -13,25 +13,7 @@ from pilotage.transport.tensordata import LARGE, DataReader
 __all__ = ["Asked", "Codec", "InferRequest"]
 
 
-class _Size(msgspec.Struct, gc=False):
-    binary_data_size: int
-
-
-class _Output(msgspec.Struct, gc=False, omit_defaults=True):
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-    data: list[object] | None = None
-    parameters: _Size | None = None
-
-
-class _Response(msgspec.Struct, gc=False, omit_defaults=True):
-    model_name: str
-    model_version: str
-    outputs: list[_Output]
-    id: str = ""
-
-
+_MAX_REMEMBERED = 256  # beginnings of outputs, one for each shape
 _json = msgspec.json.Encoder().encode
 
 
@@ -43,8 +25,11 @@ class Codec:
         self._all = self._structure.outputs((), binary=False)
         self._all_in_bytes = self._structure.outputs((), binary=True)
         self._inputs = tuple((tensor, DataReader(tensor)) for tensor in contract.inputs)
+        self._only = (self._inputs[0][0].name, self._inputs[0][1]) if len(self._inputs) == 1 else None
         self._wide = wide.reader(contract)
         self._decode = typed.decoder(contract).decode
+        self._starts: dict[tuple[str, str], bytes] = {}
+        self._begun: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._explainer = Explainer(contract, self._structure, {tensor.name: reader for tensor, reader in self._inputs})
 
     def decode(self, body: bytes, head: int | None) -> InferRequest:
@@ -62,6 +47,11 @@ class Codec:
             request = self._decode(body if head is None else body[:head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._explainer.read(body, head)
+        if head is None and request.parameters is None and request.outputs is None and self._only is not None:
+            name, reader = self._only
+            given = request.inputs[0]
+            if given.parameters is None and (array := reader.quick(given.data, given.shape)) is not None:
+                return InferRequest(request.id or "", {name: array}, self._all)
         inputs = {}
         position = head
         for (tensor, reader), given in zip(self._inputs, request.inputs):  # noqa: B905  # the decoder has counted them
@@ -89,19 +79,39 @@ class Codec:
 
         Answers are finite: JSON has no word for what is not.
         """
-        outputs = []
         tensors: list[bytes] = []
+        parts = [self._starts.get((model, version)) or self._start(model, version)]
+        if request.id:
+            parts.append(b',"id":%b' % _json(request.id))
+        between = b',"outputs":['
         for asked in request.outputs:
-            tensor = asked.tensor
-            answer = answers[tensor.name]
+            name = asked.tensor.name
+            answer = answers[name]
+            begun = self._begun.get((name, answer.shape)) or self._begin(asked.tensor, answer.shape)
             if asked.binary:
-                content = binary.write(answer, tensor.datatype)
-                tensors.append(content)
-                outputs.append(_Output(tensor.name, tensor.datatype, answer.shape, None, _Size(len(content))))
+                tensors.append(binary.write(answer, asked.tensor.datatype))
+                parts += between, begun, b'"parameters":{"binary_data_size":%d}}' % len(tensors[-1])
             else:
-                outputs.append(_Output(tensor.name, tensor.datatype, answer.shape, answer.ravel().tolist()))
-        body = _json(_Response(model, version, outputs, request.id))
+                parts += between, begun, b'"data":', _json(answer.ravel().tolist()), b"}"
+            between = b","
+        parts.append(b"]}")
+        body = b"".join(parts)
         return (b"".join((body, *tensors)), len(body)) if tensors else (body, None)
+
+    # What is the same in all answers is written once.
+
+    def _start(self, model: str, version: str) -> bytes:
+        """How an answer begins. There are as many as there are names that the server goes by."""
+        self._starts[model, version] = start = b'{"model_name":%b,"model_version":%b' % (_json(model), _json(version))
+        return start
+
+    def _begin(self, tensor: Tensor, shape: tuple[int, ...]) -> bytes:
+        """How an output begins: all but what it holds."""
+        names = _json(tensor.name), _json(tensor.datatype), _json(shape)
+        begun = b'{"name":%b,"datatype":%b,"shape":%b,' % names
+        if len(self._begun) < _MAX_REMEMBERED:
+            self._begun[tensor.name, shape] = begun
+        return begun
 
     def _as_asked(self, request: typed.Request, inputs: dict[str, Array]) -> InferRequest:
         """The request of a caller who said more than the inputs."""

@@ -67,7 +67,7 @@ def run(wanted: tuple[str, ...] | list[str], pace: Pace) -> Results:
     """Measure what is wanted; builds what is not there yet."""
     machine.install_tools()
     cores = machine.cores()
-    cache.ensure([contenders.models(), *map(contenders.environment, ("mlserver", "kserve", "asgi"))])
+    cache.ensure([contenders.models(), contenders.ours(), *map(contenders.environment, ("mlserver", "kserve", "asgi"))])
     bench = Bench(contenders.models().path, cores, pace)
     results = Results(date=time.strftime("%Y-%m-%d"), machine=machine.describe(), pace=pace)
     for name, case in CASES.items():

@@ -1,17 +1,20 @@
 """The servers: ours, and those that others would take. Each rival lives in a virtual environment of its own.
 
-All get one core, one worker process and one thread in ONNX Runtime; access logs are off.
+All run on Debian's Python, are compiled beforehand as they are in images, and get one core, one worker process and
+one thread in ONNX Runtime; access logs are off.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.serving import machine
 from tests.bench.serving.process import Command, free_port
 from tests.cluster import cache
 from tests.cluster.cache import Artefact
@@ -20,7 +23,9 @@ from tests.cluster.shell import follow, run
 
 HERE = Path(__file__).parent
 RIVALS = HERE / "rivals"
-SOURCES = HERE.parents[2] / "serving" / "pilotage"
+ROOT = HERE.parents[2]
+SOURCES = ROOT / "serving" / "pilotage"
+PINS = ROOT / "serving" / "requirements.txt"
 PYTHON = "bin/python"
 
 
@@ -38,8 +43,19 @@ def environment(rival: str) -> Artefact:
     return Artefact(
         name=f"bench-{rival}",
         why="what it needs is installed into a virtual environment of its own, a minute or two",
-        key=cache.key(pins, sys.version),
-        build=lambda folder, note: _install(folder, pins, note),
+        key=cache.key(pins, machine.python()),
+        build=lambda folder, note: _install(folder, pins, note, "--no-deps"),
+    )
+
+
+def ours() -> Artefact:
+    """The virtual environment of our server, as serving/Dockerfile makes it."""
+    return Artefact(
+        name="bench-pilotage",
+        why="our server is installed as it is in its image, half a minute",
+        key=cache.key(SOURCES, PINS, machine.python()),
+        build=_install_ours,
+        fleeting=True,
     )
 
 
@@ -54,9 +70,15 @@ def models() -> Artefact:
     )
 
 
-def _install(folder: Path, pins: Path, note: Note) -> None:
-    run([sys.executable, "-m", "venv", folder])
-    follow([folder / PYTHON, "-m", "pip", "install", "--no-deps", "-r", pins], note)
+def _install(folder: Path, pins: Path, note: Note, how: str) -> None:
+    run([machine.PYTHON, "-m", "venv", folder])
+    follow([folder / PYTHON, "-m", "pip", "install", how, "-r", pins], note)
+
+
+def _install_ours(folder: Path, note: Note) -> None:
+    _install(folder, PINS, note, "--require-hashes")
+    shutil.copytree(SOURCES, folder / "src" / SOURCES.name, ignore=shutil.ignore_patterns("__pycache__"))
+    run([folder / PYTHON, "-m", "compileall", "-q", folder / "src"])
 
 
 def _pilotage(name: str, model: Path, scratch: Path) -> Command:
@@ -76,10 +98,11 @@ def _serve(model: Path, *module: str, grpc_port: int = 0) -> Command:
     listen = ("--host", "127.0.0.1", "--port", str(port))
     grpc = ("--grpc-port", str(grpc_port)) if grpc_port else ()
     return Command(
-        argv=(sys.executable, *module, "serve", model / "bundle", *listen, *grpc),
+        argv=(ours().path / PYTHON, *module, "serve", model / "bundle", *listen, *grpc),
         port=port,
         grpc_port=grpc_port,
         ready=f"/v2/models/{model.name}/ready",
+        environment={"PYTHONPATH": f"{ours().path / 'src'}:{ROOT}"},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
+import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,10 @@ from tests.cluster import cache
 from tests.cluster.errors import ClusterError
 from tests.cluster.shell import run
 
-TOOLS = {"wrk": "wrk", "h2load": "nghttp2-client"}
-"""Commands, and the Debian packages that bring them."""
+PYTHON = Path("/usr/bin/python3")
+"""Debian's, which images have too: whoever works on this may have an interpreter that was built without care."""
+PACKAGES = ("wrk", "nghttp2-client", "python3-venv")
+"""Debian's packages of what is used here."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def cores() -> Cores:
 
 
 def install_tools() -> None:
-    """Install what is missing of TOOLS."""
-    missing = [package for command, package in TOOLS.items() if not shutil.which(command)]
+    """Install what is missing of PACKAGES."""
+    missing = [package for package in PACKAGES if not _installed(package)]
     if not missing:
         return
     with cache.locked("apt"):
@@ -44,13 +46,18 @@ def install_tools() -> None:
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], env=environment)
 
 
+def python() -> str:
+    """The version of PYTHON."""
+    return run([PYTHON, "-c", "import platform; print(platform.python_version())"]).strip()
+
+
 def describe() -> dict[str, str]:
     """The machine and the versions, as the report names them."""
-    ours = ("onnxruntime", "numpy", "uvloop", "httptools", "msgspec", "grpcio", "scikit-learn")
+    ours = ("onnxruntime", "numpy", "uvloop", "httptools", "msgspec", "protobuf")
     return {
         "cores": f"{os.cpu_count()} × {_cpu()}",
         "kernel": platform.release(),
-        "Python": platform.python_version(),
+        "Python": f"{python()}, Debian's",
         "commit": _commit(),
         "Pilotage's own": ", ".join(f"{name} {installed}" for name in ours if (installed := _version(name))),
         "load": f"wrk {_package('wrk')}, h2load {_package('nghttp2-client')}",
@@ -76,3 +83,8 @@ def _version(name: str) -> str:
 
 def _package(name: str) -> str:
     return run(["dpkg-query", "-W", "-f", "${Version}", name]).strip()
+
+
+def _installed(package: str) -> bool:
+    asked = ("dpkg-query", "-W", "-f", "${db:Status-Status}", package)
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout == "installed"

@@ -131,7 +131,7 @@ def main() -> int:
 def run(model: str, form: str, seconds: float) -> None:
     machine.install_tools()
     cores = machine.cores()
-    cache.ensure([contenders.models()])
+    cache.ensure([contenders.models(), contenders.ours()])
     folder = contenders.models().path / model
     with tempfile.TemporaryDirectory() as scratch:
         command = contenders.CONTENDERS["pilotage"].command(model, folder, Path(scratch))

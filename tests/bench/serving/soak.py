@@ -95,7 +95,7 @@ def main() -> int:
 
 def run(seconds: float, rate: float) -> int:
     cores = machine.cores()
-    cache.ensure([contenders.models()])
+    cache.ensure([contenders.models(), contenders.ours()])
     os.sched_setaffinity(0, {cores.load})
     model = contenders.models().path / MODEL
     with tempfile.TemporaryDirectory() as scratch:

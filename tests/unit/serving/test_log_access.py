@@ -44,7 +44,7 @@ def access(written: Written, contract: Contract = CONTRACT, per_second: int = 2,
 
 def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
     written = Written()
-    access(written).answered(200, 0.0123456, "rest", asked(16), 0.001)
+    access(written).answered(200, 0.0123456, "rest", asked(16))
     assert written.documents == [
         {
             "time": "2023-11-14T22:13:20.250+00:00",
@@ -56,7 +56,6 @@ def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
             "model": "fraud-prod",
             "version": "fraud-v3",
             "revision": "1a2b3c4d5e",
-            "queue_ms": 1.0,
             "id": "r-1",
             "rows": 16,
         }
@@ -66,7 +65,7 @@ def test_a_line_says_who_answered_what_and_how_long_it_took() -> None:
 def test_a_request_that_could_not_be_read_has_no_id_no_rows_and_no_wait() -> None:
     written = Written()
     access(written).answered(400, 0.1, "rest", error="the body is empty")
-    assert not {"id", "rows", "queue_ms"} & written.documents[0].keys()
+    assert not {"id", "rows"} & written.documents[0].keys()
 
 
 def test_a_model_without_a_free_first_dimension_takes_one_row() -> None:

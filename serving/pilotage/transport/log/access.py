@@ -49,13 +49,12 @@ class AccessLog:
         seconds: float,
         transport: str,
         request: Request | None = None,
-        queued: float | None = None,
         error: str = "",
     ) -> None:
         """An inference request was answered with the HTTP status `code`, by gRPC with its equivalent.
 
-        `seconds` as the metrics have them; `transport` is "rest" or "grpc"; `request` where it could be read;
-        `queued` the seconds that it waited, where it did; `error` the sentence that the caller got.
+        `seconds` as the metrics have them; `transport` is "rest" or "grpc"; `request` where it could be read; `error`
+        the sentence that the caller got.
         """
         if code < 400:
             if not self._good:
@@ -67,7 +66,7 @@ class AccessLog:
                 self._errors_left_out += 1
                 return
             self._errors -= 1
-        if not self._write(self._line(code, seconds, transport, request, queued, error)):
+        if not self._write(self._line(code, seconds, transport, request, error)):
             if code < 400:
                 self._good_left_out += 1
             else:
@@ -92,9 +91,7 @@ class AccessLog:
         if self._write(said):
             self._good_left_out = self._errors_left_out = 0
 
-    def _line(
-        self, code: int, seconds: float, transport: str, request: Request | None, queued: float | None, error: str
-    ) -> bytes:
+    def _line(self, code: int, seconds: float, transport: str, request: Request | None, error: str) -> bytes:
         line: dict[str, object] = {
             "time": moment(self._now()),
             "level": "info" if code < 400 else "warning" if code < 500 else "error",
@@ -104,8 +101,6 @@ class AccessLog:
             "transport": transport,
             **self._who,
         }
-        if queued is not None:
-            line["queue_ms"] = round(queued * 1000, 3)
         if request is not None:
             line["id"] = clean(request.id, _ID)
             line["rows"] = len(request.inputs[self._counts_rows]) if self._counts_rows else 1

@@ -1,4 +1,5 @@
-"""How long the fuzzed tests run: HYPOTHESIS_PROFILE=long pytest tests/unit/serving -k fuzz"""
+"""Examples have no time limit of their own, since a busy machine is no defect; and how long the fuzzed tests run:
+HYPOTHESIS_PROFILE=long pytest tests/unit/serving -k fuzz"""
 
 import os
 
