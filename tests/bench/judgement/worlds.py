@@ -37,7 +37,6 @@ class World:
 
 
 INDEPENDENT = World("independent requests")
-DRIFTING = World("a drifting error rate", drift=0.3)
 WORLDS = (
     INDEPENDENT,
     World("outages of both", 0.3, (0.01, 8.0)),
