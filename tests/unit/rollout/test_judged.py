@@ -110,6 +110,31 @@ def test_where_the_canary_has_all_the_traffic_only_its_pods_count_and_the_messag
     world.until("Healthy", "v2")
 
 
+def test_a_query_decides_also_where_nobody_is_left_to_compare_with() -> None:
+    world = serving(bake={"for": "1h"})
+    world.measured.figures = [20.0]
+    world.spec["analysis"]["checks"] = [{"query": {"name": "revenue", "promql": "sum(revenue)", "min": 10}}]
+    world.release("v2")
+    world.until("Baking", "v1", weight=100)
+    world.wait(20)
+    assert "only the pods' health and queries count" in (world.status or {})["message"]
+    world.measured.figures = [5.0]
+    world.until("RolledBack", "v1", weight=0)
+    assert "query-revenue: 5, beyond at least 10" in (world.status or {})["message"]
+
+
+@pytest.mark.parametrize("figures", [[], [1.0, 2.0], [None]], ids=["no series", "a second series", "no number"])
+def test_a_query_without_one_number_holds(figures: list[float | None]) -> None:
+    world = serving()
+    world.measured.figures = figures
+    world.spec["analysis"]["checks"] = [{"query": {"name": "revenue", "promql": "revenue", "min": 1}}]
+    world.release("v2")
+    world.until("Progressing", "v1", weight=25)
+    world.wait(120)
+    assert world.is_("Progressing", "v1", 25)
+    assert "query-revenue unknown" in (world.status or {})["message"]
+
+
 def test_little_traffic_holds_and_says_what_is_missing_and_until_when() -> None:
     world = serving()
     world.measured.per_second = 2

@@ -136,7 +136,8 @@ def _measuring(s: Situation, canary: Canary) -> str:
     else:
         where, least = f"step {canary.step + 1} of {len(steps)}", steps[canary.step].for_
     if s.spec.analysis.checks and not judged(s):
-        where = f"{where} without a control group, so that only the pods' health counts"
+        absolute = " and queries count" if any(check.query for check in s.spec.analysis.checks) else " counts"
+        where = f"{where} without a control group, so that only the pods' health{absolute}"
     checks = ", ".join(f"{f.name} {f.verdict}{_missing(f)}" for f in s.seen.metrics.findings)
     return f"{where}, {canary.measured_seconds:.0f} s of {least} measured" + (
         f"; {checks}" if checks and judged(s) else ""
