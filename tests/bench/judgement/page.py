@@ -20,6 +20,7 @@ def page(outcomes: Outcomes) -> str:
     """The whole page; every figure with the number of runs behind it."""
     parts = [
         BEFORE,
+        f"{sum(map(len, outcomes.values())):,} rollouts were simulated; each table says how many are its own.",
         *_good(outcomes),
         *_by_traffic(outcomes),
         *_bad(outcomes),

@@ -7,7 +7,7 @@ from statistics import median
 
 from matplotlib.figure import Figure
 
-from tests.bench.judgement.cells import CHANGES, REQUESTS
+from tests.bench.judgement.cells import CHANGES, REQUESTS, beyond_limit
 from tests.bench.judgement.runs import Outcomes
 from tests.bench.judgement.summary import JUDGES, OURS, of, rolled_back
 from tests.bench.judgement.worlds import WORLDS
@@ -44,9 +44,9 @@ def _bad(outcomes: Outcomes) -> Figure:
             points = [(n, median(run[judge][1] for run in r)) for n, r in zip(REQUESTS, runs, strict=True) if r]
             counts, bad = [n for n, _ in points], [max(bad, 0.5) for _, bad in points]
             axes.loglog(counts, bad, "o-", ms=3, label=LABELS.get(judge, judge))
-        axes.set_title(f"errors {change.name}", fontsize=9)
+        axes.set_title(f"errors {change.name}{'' if beyond_limit(change) else ', allowed'}", fontsize=9)
         axes.set_xlabel("requests per 5 s", fontsize=8)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("bad answers until rollback", fontsize=8)
-    figure.axes[0].legend(fontsize=6)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize=7, loc="outside lower center", ncols=6)
     return figure
