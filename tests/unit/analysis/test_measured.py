@@ -4,7 +4,7 @@ import pytest
 
 from pilotage_operator.domain.analysis.availability import Scrapes, availability, fresh, scrape_interval, unreachable
 from pilotage_operator.domain.analysis.due import due, instants
-from pilotage_operator.domain.analysis.share import agrees
+from pilotage_operator.domain.analysis.share import LATELY, agrees, observed_share
 from tests.unit.analysis.series import CANARY, STABLE, pod
 
 S, C = pod("s"), pod("c", revision=CANARY)
@@ -102,3 +102,16 @@ def test_the_scrape_interval_is_the_usual_gap() -> None:
 )
 def test_agrees(weight: int, canary: int, stable: int, expected: bool) -> None:
     assert agrees(weight, canary, stable) is expected
+
+
+def test_a_share_counts_from_an_interval_after_the_change_on() -> None:
+    seen = tuple((5.0 * k, 5.0 * k + 5, 1, 3) for k in range(5))
+    assert observed_share(seen, 6.0) == (2, 6)
+    assert observed_share(seen, 30.0) == (0, 0)
+
+
+def test_what_was_amiss_with_a_share_long_ago_is_not_held_against_it() -> None:
+    down = [(5.0 * k, 5.0 * k + 5, 1000, 0) for k in range(10)]  # stable had no pods, and the canary answered all
+    since = [(5.0 * k, 5.0 * k + 5, 250, 750) for k in range(10, 10 + LATELY)]
+    assert not agrees(25, *observed_share((*down, *since[:-1]), 0.0))
+    assert agrees(25, *observed_share((*down, *since), 0.0))
