@@ -219,6 +219,19 @@ def test_if_the_one_gone_back_to_breaks_the_other_goes_on_serving(gateway: bool)
 
 
 @both
+def test_if_the_cluster_has_no_room_for_it_it_waits_and_the_other_goes_on_serving(gateway: bool) -> None:
+    world = cold(gateway=gateway)
+    world.nature["v1"] = "pending"
+    world.ask("rollback")
+    world.wait(900)
+    assert world.is_("RolledBack", "v2", 0)
+    assert (world.status or {})["reason"] == "Unschedulable"
+    assert share_of(world, "v2") == 1
+    world.nature["v1"] = "good"
+    world.until("RolledBack", "v1", weight=0)
+
+
+@both
 def test_nothing_judges_it(gateway: bool) -> None:
     world = promoted(gateway=gateway)
     world.nature["v1"] = "errors"

@@ -78,6 +78,8 @@ def pods_failed(s: Situation) -> Decision | None:
     late = f"{workload.ready} of {need} pods ready after {s.spec.rollout.ready_deadline}"
     if s.state.paused is not None and s.state.paused.reason in CLUSTERS:
         return None  # its time begins when a person resumes
+    if trouble is not None and s.canary.returning:
+        return None  # a person has decided already: it waits for the cluster, and the other one serves on
     if trouble is not None:
         return pause(s, trouble.reason, f"{late}: {trouble.message}; that is not the version's fault")
     return fail(s, Reason.NOT_READY_IN_TIME, f"{s.canary.version} rolled back: {late}")
