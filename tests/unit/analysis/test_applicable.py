@@ -11,7 +11,7 @@ from pilotage_operator.api.modelversion import TensorContract
 from pilotage_operator.domain.analysis.applicable import unknown_to_model
 
 LABEL = TensorContract(name="label", datatype="INT64", shape=(-1,), classes=("0", "1"))
-UNLISTED = LABEL.model_copy(update={"classes": ()})
+UNLISTED = LABEL.model_copy(update={"classes": None})
 SCORE = TensorContract(name="score", datatype="FP32", shape=(-1, 2))
 
 

@@ -36,7 +36,7 @@ def _no_class(share: PredictionShare, outputs: Sequence[TensorContract]) -> str:
     if not labelled:
         named = f"output {share.output} is of numbers and has" if share.output else "answers with numbers only, and has"
         return f"{named} no classes; watch it by predictionDrift"
-    classes = [name for output in labelled for name in output.classes]
+    classes = [name for output in labelled for name in output.classes or ()]
     if share.class_ is None or share.class_ in classes or not all(output.classes for output in labelled):
         return ""
     return f"has no class {share.class_}; it has {_listed(classes)}"
