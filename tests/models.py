@@ -7,6 +7,7 @@ have a gap, as real rows do.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _slow() -> BaseEstimator:
     return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), network)
 
 
-ESTIMATORS = {
+ESTIMATORS: dict[str, Callable[[], BaseEstimator]] = {
     "v1": lambda: _careful(0.1),
     "v2": lambda: _careful(1.0),
     "v3": lambda: _careless(1.0),
