@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n 4 --dist worksteal
 WITH_GATEWAY := $(if $(GATEWAY),--gateway)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images quickstart crds docs protos lock bench-serving
+.PHONY: help setup demo test lint unit e2e soak cluster cluster-down images quickstart crds docs protos lock study bench-serving
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,7 @@ lint: setup ## ruff, mypy, import-linter, and what is generated as it was genera
 	@$(BIN)/lint-imports --config pyproject.toml
 	@$(BIN)/python -m pilotage_operator.api.crd --check crds/ charts/pilotage/files/
 	@$(BIN)/python -m pilotage.runtime.page docs/metrics.md --check
+	@$(BIN)/python -m pilotage_operator.domain.rollout.pages docs --check
 	@$(BIN)/python -m pilotage.transport.rpc.protos --check
 
 unit: setup ## only the unit tests: seconds, no cluster
@@ -71,11 +72,15 @@ quickstart: setup ## builds and pushes the example, and writes its digest into e
 crds: setup ## writes crds/ and the chart's copy from the models
 	@$(BIN)/python -m pilotage_operator.api.crd crds/ charts/pilotage/files/
 
-docs: setup ## writes docs/metrics.md from the metrics
+docs: setup ## writes docs/metrics.md, docs/reasons.md and the table in docs/rollout.md from the code
 	@$(BIN)/python -m pilotage.runtime.page docs/metrics.md
+	@$(BIN)/python -m pilotage_operator.domain.rollout.pages docs
 
 protos: setup ## writes the gRPC modules from the .proto files
 	@$(BIN)/python -m pilotage.transport.rpc.protos
+
+study: setup ## how often the judges are wrong, beside other tools: docs/judgement.md and its plots (ten minutes)
+	@$(BIN)/python -m tests.bench.judgement $(ARGS)
 
 bench-serving: setup ## the server beside MLServer, KServe and others, and docs/performance.md (half an hour)
 	@$(BIN)/python -m tests.bench.serving $(ARGS)

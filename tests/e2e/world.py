@@ -50,6 +50,7 @@ class World:
     published: dict[str, Published]
     gateway: bool = False
     prometheus: str = PROMETHEUS
+    tenant_queries: bool = False
     name: str = "tumour"
     spec: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +62,7 @@ class World:
             "images": {"operator": "localhost/pilotage/operator:dev", "serving": "localhost/pilotage/serving:dev"},
             "crds": {"enabled": False},
             "replicas": replicas,
-            "prometheus": {"url": self.prometheus},
+            "prometheus": {"url": self.prometheus, "tenantQueries": self.tenant_queries},
             "registries": {"plainHTTP": [REGISTRY]},
             "watchNamespaces": [self.namespace],
             "connectionSeconds": 5,
@@ -78,10 +79,10 @@ class World:
         self.release(which, **spec)
         self.until_phase("Healthy")
 
-    def load(self, rate: float = 60.0) -> Load:
+    def load(self, rate: float = 60.0, bodies: Path | None = None) -> Load:
         host = f"{self.namespace}.example.com" if self.gateway else ""
         address = GATEWAY if self.gateway else f"http://{self.name}.{self.namespace}.svc.cluster.local"
-        return Load(f"{address}/v2/models/{self.name}/infer", self.bodies, rate=rate, host=host)
+        return Load(f"{address}/v2/models/{self.name}/infer", bodies or self.bodies, rate=rate, host=host)
 
     # when
 
@@ -107,10 +108,20 @@ class World:
     def act(self, action: str, by: str = "maria") -> None:
         """A person's annotation for the rollout as it stands now."""
         status = self.status()
-        about = status.get("canary") or status["failed"]
+        about = status.get("canary") or status.get("failed") or status["stable"]
         word = f"{action}-{time.monotonic_ns()}/{about['revision']}/{about['attempt']}"
         annotations = [f"pilotage.dev/{action}={word}", f"pilotage.dev/{action}-by={by}"]
-        kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations)
+        who = ["--as", by, "--as-group", "system:masters"]
+        kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations, *who)
+
+    def quota(self, pods: int) -> None:
+        """So many more pods may be made; those that are there stay."""
+        kubectl("delete", "quota", "-n", self.namespace, "pods", "--ignore-not-found")
+        kubectl("create", "quota", "-n", self.namespace, "pods", f"--hard=pods={pods}")
+
+    def delete_pods(self, revision: str) -> None:
+        selector = f"pilotage.dev/revision={revision}"
+        kubectl("delete", "pods", "-n", self.namespace, "-l", selector, "--grace-period=1", "--wait=false")
 
     def kill_operator(self) -> None:
         """SIGKILL, as the kernel would; the kubelet starts another."""
@@ -147,6 +158,10 @@ class World:
             return status.get("phase") == phase and stable in ("", version.removeprefix(f"{self.name}-"))
 
         return self.until(f"{phase} {stable}", holds)
+
+    def check(self, name: str) -> dict[str, Any]:
+        """What `status.checks` says of one, {} while it says nothing."""
+        return next((dict(c) for c in self.status().get("checks") or () if c["name"] == name), {})
 
     def until_weight(self, least: int) -> dict[str, Any]:
         return self.until(f"canary at {least} %", lambda s: (s.get("canary") or {}).get("weight", 0) >= least)

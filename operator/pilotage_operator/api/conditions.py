@@ -24,6 +24,18 @@ class ConditionType(StrEnum):
     DEGRADED = "Degraded"
 
 
+class ConditionReason(StrEnum):
+    """Why a condition is as it is, where that is not the reason of the phase."""
+
+    SAMPLED = "Sampled"
+    NO_SAMPLES = "NoSamples"
+    IN_FORCE = "InForce"
+    CHANGING = "Changing"
+    REPLICA_SHARES = "ReplicaShares"
+    WARM = "Warm"
+    NOT_READY = "NotReady"
+
+
 class Condition(StatusSchema):
     """One thing that is true, false or unknown of the resource, why, and since when."""
 

@@ -48,6 +48,12 @@ class StableRevision(ServedRevision):
 
     since: AwareDatetime | None = None
     """When it became stable. Absent: it is the first version, and was not ready yet."""
+    attempt: int = 1
+    """The attempt that made it stable."""
+    peak: int = 0
+    """The most pods that its autoscaler gave it since the rollout began; so many it keeps until the end of it."""
+    previous: str = ""
+    """The revision that was stable before, which a rollback goes back to where it names none."""
 
 
 class CanaryRevision(ServedRevision):
@@ -73,6 +79,12 @@ class CanaryRevision(ServedRevision):
     """Since when its pods are not as many as the step needs."""
     idle_seconds: float = 0.0
     """How long it waited for people; the progress deadline does not count this time."""
+    shadow: bool = False
+    """It gets a copy of all the traffic, and nobody gets its answers."""
+    no_return: bool = False
+    """A person approved that it starts although the stable version could not be brought back."""
+    returning: bool = False
+    """A person goes back to it: it takes all the traffic as soon as it can, and nothing judges it."""
 
 
 class FailedRevision(StatusSchema):
@@ -90,6 +102,25 @@ class FailedRevision(StatusSchema):
     """Why, in one CamelCase word."""
     message: str = ""
     """Why, for a person."""
+    at: AwareDatetime
+    """When."""
+    retry: int = 0
+    """`spec.rollout.retry` as it stood then: a higher number tries again."""
+
+
+class ReturnedRevision(StatusSchema):
+    """The revision that a person went back to. It stands in for `spec.modelVersion` until that changes."""
+
+    asked: str
+    """What `spec.modelVersion` asked for then."""
+    revision: str
+    """Its hash."""
+    model_version: str = ""
+    """Name of its ModelVersion."""
+    message: str = ""
+    """What was done, for a person."""
+    by: str = ""
+    """Who asked for it."""
     at: AwareDatetime
     """When."""
     retry: int = 0
@@ -118,12 +149,16 @@ class CheckResult(StatusSchema):
     """pass and fail are proven; unknown is everything else."""
     figure: str = ""
     """What was measured."""
+    interval: str = ""
+    """Between what the canary's figure lies, with 95 % confidence at this look."""
     limit: str = ""
     """What is allowed."""
     evidence: str = ""
-    """On how many requests of each side the verdict rests."""
+    """On how many requests (or rows) of each side the verdict rests."""
     message: str = ""
     """What it means, for a person; of an unknown, what is missing."""
+    cause: str = ""
+    """Where a failure comes from: the feature, category, class or bin, and both versions' counts."""
     eta: str = ""
     """When there will be enough evidence, if traffic goes on like this."""
     on_fail: OnFail = "rollback"
@@ -168,12 +203,14 @@ class ModelDeploymentStatus(StatusSchema):
     """The revision that was taken back."""
     paused: Pause | None = None
     """Who paused the rollout, and when."""
+    returned: ReturnedRevision | None = None
+    """The revision that a person went back to, while this holds."""
     retire_at: AwareDatetime | None = None
     """Until when a version that serves no more keeps its pods, for the connections that are still open."""
     checks: Annotated[tuple[CheckResult, ...], Field(max_length=32)] = ()
     """What each check says now."""
     actions: Annotated[tuple[str, ...], Field(max_length=50)] = ()
-    """Ids of the actions that were done: each is done once."""
+    """The actions that were done or refused, as `<action>/<id>/<revision>/<attempt>`: each is done once."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=50)] = ()
     """What happened, oldest first; the oldest is dropped when there are more than 50."""
     conditions: Annotated[

@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pilotage_operator.api.analysis import BUILTIN_ANALYSIS, Analysis
 from pilotage_operator.api.durations import Duration
 from pilotage_operator.api.rollout import BUILTIN_ROLLOUT, Rollout
-from pilotage_operator.api.schema import Rule, Schema, overlay
+from pilotage_operator.api.schema import Rule, Schema, overlay, sentence
 
 _QUANTITY: Final = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
 
@@ -99,6 +99,32 @@ class Traffic(Schema):
     """How long the gateway waits."""
 
 
+class Autoscaling(Schema):
+    """Pods by load, between two bounds. Each revision has a HorizontalPodAutoscaler of its own."""
+
+    rules = (
+        Rule(
+            says="autoscaling.min is above autoscaling.max: write the lesser number as min",
+            cel="self.min <= self.max",
+            holds=lambda scaling: scaling.min <= scaling.max,
+        ),
+    )
+
+    min: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The least pods that serve."""
+    max: Annotated[int, Field(ge=1, le=1000)]
+    """The most pods that serve, of one version."""
+    cpu: Annotated[int, Field(ge=1, le=1000)] = 70
+    """How much of the cpu that they ask for (server.resources) the pods shall use, in percent."""
+
+
+def _cpu_is_asked_for(spec: "ModelDeploymentSpec") -> bool:
+    given = spec.server.resources
+    if spec.autoscaling is None or not (given.requests or given.limits):
+        return True
+    return "cpu" in given.requests or "cpu" in given.limits
+
+
 class Defaults(Schema):
     """What the platform team chose for every deployment that does not say otherwise."""
 
@@ -110,10 +136,24 @@ class Defaults(Schema):
 class ModelDeploymentSpec(Schema):
     """What shall be served, where, and how a new version gets there."""
 
+    rules = (
+        Rule(
+            says="autoscaling goes by the cpu that the pods ask for: write server.resources.requests.cpu as well",
+            cel="!has(self.autoscaling) || !has(self.server) || !has(self.server.resources) || "
+            "(has(self.server.resources.requests) && 'cpu' in self.server.resources.requests) || "
+            "(has(self.server.resources.limits) && 'cpu' in self.server.resources.limits) || "
+            "((!has(self.server.resources.requests) || size(self.server.resources.requests) == 0) && "
+            "(!has(self.server.resources.limits) || size(self.server.resources.limits) == 0))",
+            holds=_cpu_is_asked_for,
+        ),
+    )
+
     model_version: Name
     """Name of the ModelVersion to serve: the one field that a release changes."""
     replicas: Annotated[int, Field(ge=1, le=1000)] = 1
-    """How many pods serve."""
+    """How many pods serve. With autoscaling it is not used."""
+    autoscaling: Autoscaling | None = None
+    """Pods by load instead of a fixed number."""
     server: Annotated[Server, Field(default_factory=Server)]
     """The serving pods."""
     traffic: Traffic | None = None
@@ -136,3 +176,19 @@ class ModelDeploymentSpec(Schema):
                 "traffic": self.traffic or defaults.traffic,
             }
         )
+
+
+_LEADS_TRAFFIC: Final = ("modelVersion", "replicas", "autoscaling", "traffic")
+
+
+def readable(given: dict[str, Any], defaults: Defaults) -> tuple[ModelDeploymentSpec, str]:
+    """The spec with the platform's defaults, and what is wrong with it; "" for nothing.
+
+    Of a spec that is refused only what leads traffic is kept, so that what runs can be looked after. Raises
+    ValidationError where that cannot be read either.
+    """
+    try:
+        return ModelDeploymentSpec.model_validate(given).resolved(defaults), ""
+    except ValidationError as error:
+        kept = {field: given[field] for field in _LEADS_TRAFFIC if field in given}
+        return ModelDeploymentSpec.model_validate(kept).resolved(defaults), sentence(error)

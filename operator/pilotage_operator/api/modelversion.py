@@ -126,6 +126,9 @@ class TensorContract(StatusSchema):
     """Type of its elements in the words of the Open Inference Protocol: FP32, INT64, BYTES."""
     shape: tuple[int, ...]
     """Its dimensions; -1 is any number of rows."""
+    classes: tuple[str, ...] | None = None
+    """Of an output of labels: the classes that are counted, as metrics and predictionShare name them. Absent: not known
+    here."""
 
 
 class Contract(StatusSchema):

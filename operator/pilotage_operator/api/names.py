@@ -25,12 +25,18 @@ MANAGED_BY: Final = "pilotage"
 FIELD_MANAGER: Final = "pilotage"
 """The one field manager of every server-side apply."""
 
-ACTIONS: Final = ("promote", "approve", "abort", "retry", "pause", "resume")
+ACTIONS: Final = ("promote", "skip", "approve", "abort", "rollback", "retry", "pause", "resume")
 """What a person can ask for, each by an annotation on the ModelDeployment."""
+APPROVERS_ACTIONS: Final = ("approve", "promote")
+"""Those that need the RBAC verb `approve`: promoting passes over the approvals of the steps that are left."""
 
 
 def action_annotation(action: str) -> str:
-    """The annotation that asks for an action; its value is `<id>/<revision>/<attempt>`."""
+    """The annotation that asks for an action; its value is `<id>/<revision>/<attempt>`.
+
+    Revision and attempt are those of `status.canary`, else of `status.failed`, else of `status.stable`. A rollback may
+    name the revision that is gone back to: `<id>/<revision>/<attempt>/<to>`.
+    """
     return f"{GROUP}/{action}"
 
 

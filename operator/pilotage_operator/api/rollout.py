@@ -16,11 +16,17 @@ def _ascending(steps: tuple["Step", ...]) -> bool:
     return all(low < high for low, high in pairwise(weights))
 
 
-def _steps_fit_deadline(rollout: "Rollout") -> bool:
-    # Where only one of the two is given the other is the platform's, and the resolved rollout is asked again.
+def _shadows_first(steps: tuple["Step", ...]) -> bool:
+    seen = [step.weight or 0 for step in steps if step.approval is None]
+    return all(low <= high for low, high in pairwise(seen))
+
+
+def _fits_deadline(rollout: "Rollout") -> bool:
+    # What is not given is the platform's, and the resolved rollout is asked again.
     if not {"steps", "progress_deadline"} <= rollout.model_fields_set:
         return True
-    return sum(seconds(step.for_) for step in rollout.steps) <= seconds(rollout.progress_deadline)
+    bake = seconds(rollout.bake.for_) if "for_" in rollout.bake.model_fields_set else 0.0
+    return sum(seconds(step.for_) for step in rollout.steps) + bake <= seconds(rollout.progress_deadline)
 
 
 def _can_finish(rollout: "Rollout") -> bool:
@@ -30,26 +36,30 @@ def _can_finish(rollout: "Rollout") -> bool:
 
 
 class Step(Schema):
-    """One step: a share of the traffic, or a wait for a person's approval."""
+    """One step: a share of the traffic, a copy of it, or a wait for a person's approval."""
 
     defaults_on_server = False
     rules = (
         Rule(
-            says="a step has either weight or approval: write {weight: 25, for: 5m} or {approval: true}",
-            cel="has(self.weight) != has(self.approval)",
-            holds=lambda step: (step.weight is None) != (step.approval is None),
+            says="a step has one of weight, shadow and approval: write {weight: 25, for: 5m}, {shadow: true, for: 10m} "
+            "or {approval: true}",
+            cel="[has(self.weight), has(self.shadow), has(self.approval)].exists_one(x, x)",
+            holds=lambda step: [step.weight, step.shadow, step.approval].count(None) == 2,
         ),
         Rule(
-            says="for belongs to a step with a weight; an approval takes as long as it takes",
-            cel="!has(self.__for__) || has(self.weight)",
-            holds=lambda step: seconds(step.for_) == 0 or step.weight is not None,
+            says="for belongs to a step with a weight or a shadow; an approval takes as long as it takes",
+            cel="!has(self.__for__) || !has(self.approval)",
+            holds=lambda step: seconds(step.for_) == 0 or step.approval is None,
         ),
     )
 
     weight: Annotated[int, Field(ge=1, le=100)] | None = None
     """The canary's share of the traffic in percent, 1 to 100. Each step has more than the one before it."""
+    shadow: Literal[True] | None = None
+    """The canary gets a copy of all the traffic, and nobody gets its answers. Needs a gateway that mirrors requests
+    (`spec.traffic`), and comes before the first weight."""
     for_: Annotated[Duration, Field(alias="for")] = "0s"
-    """The least time at this weight, counted only while it is measured. The step ends when every check passes, too."""
+    """The least time at this step, counted only while it is measured. The step ends when every check passes, too."""
     approval: Literal[True] | None = None
     """Waits until a person approves (`pilotage.dev/approve`)."""
 
@@ -90,19 +100,27 @@ class Rollout(Schema):
             holds=lambda rollout: _ascending(rollout.steps),
         ),
         Rule(
+            says="shadow steps come before the first weight: from there on users get the canary's answers",
+            cel="!has(self.steps) || self.steps.filter(s, has(s.weight) || has(s.shadow))"
+            ".map(s, has(s.weight) ? s.weight : 0).isSorted()",
+            holds=lambda rollout: _shadows_first(rollout.steps),
+        ),
+        Rule(
             says="a rollout needs at least one way to finish: write a step, or a bake with a time",
             cel="!has(self.steps) || size(self.steps) > 0 || (has(self.bake) && has(self.bake.__for__) && "
             f"(!{is_duration('self.bake.__for__')} || duration(self.bake.__for__) > duration('0s')))",
             holds=_can_finish,
         ),
         Rule(
-            says="progressDeadline is shorter than the steps together: raise it, or shorten the steps",
+            says="progressDeadline is shorter than the steps and the bake together: raise it, or shorten them",
             cel="!has(self.steps) || !has(self.progressDeadline) || "
             f"!{is_duration('self.progressDeadline')} || "
             f"self.steps.exists(s, has(s.__for__) && !{is_duration('s.__for__')}) || "
+            f"(has(self.bake) && has(self.bake.__for__) && !{is_duration('self.bake.__for__')}) || "
             "duration(self.progressDeadline) >= "
-            "self.steps.map(s, has(s.__for__) ? duration(s.__for__) : duration('0s')).sum()",
-            holds=_steps_fit_deadline,
+            "self.steps.map(s, has(s.__for__) ? duration(s.__for__) : duration('0s')).sum() + "
+            "(has(self.bake) && has(self.bake.__for__) ? duration(self.bake.__for__) : duration('0s'))",
+            holds=_fits_deadline,
         ),
     )
 
@@ -115,7 +133,8 @@ class Rollout(Schema):
     bake: Bake = Bake()
     """What follows the last step."""
     progress_deadline: Duration = "2h"
-    """After so long without an end the rollout pauses for a person. Default: the platform's, or 2h."""
+    """After so long without an end, the bake's included, the rollout pauses for a person; what people take to decide
+    does not count. Default: the platform's, or 2h."""
     ready_deadline: Duration = "10m"
     """A canary's pods that are not ready after so long have failed. Default: the platform's, or 10m."""
     on_low_traffic: Literal["hold", "advance"] = "hold"

@@ -95,11 +95,18 @@ def overlay(given: Part, base: Part) -> Part:
 
     Parts are merged field by field, lists are replaced whole.
     """
-    merged = {name: getattr(base, name) for name in type(given).model_fields}
+    merged = {name: _whole(getattr(base, name)) for name in type(given).model_fields}
     for name in given.model_fields_set:
         value, below = getattr(given, name), merged[name]
         merged[name] = overlay(value, below) if isinstance(value, Schema) and isinstance(below, type(value)) else value
     return type(given).model_validate(merged)
+
+
+def _whole(value: Any) -> Any:
+    """A part with every field as if it was given: after an overlay nothing is left open."""
+    if not isinstance(value, Schema):
+        return value
+    return type(value).model_validate({name: _whole(getattr(value, name)) for name in type(value).model_fields})
 
 
 def sentence(error: ValidationError, *, at: str = "spec") -> str:

@@ -13,10 +13,8 @@ from typing import NamedTuple
 
 from pilotage_operator.clients.prometheus import Prometheus, PrometheusUnavailable, Series
 from pilotage_operator.domain.analysis.availability import Scrapes
-from pilotage_operator.domain.analysis.counts import Process, Reading, Snapshot
+from pilotage_operator.domain.analysis.counts import Process, Reading, Snapshot, Source, labelled
 
-ANSWERS = ("pilotage_requests_total", "code")
-DURATIONS = ("pilotage_request_duration_seconds_bucket", "le")
 SCRAPED = "pilotage_requests_in_flight"
 REMEMBERED = "1h"  # so long a process that is gone is still seen
 SCRAPES = "3m"
@@ -33,8 +31,44 @@ class Key(NamedTuple):
     deployment: str
 
 
-Family = tuple[str, str]
-"""A metric, and the label that tells its counts apart."""
+@dataclass(frozen=True)
+class Family:
+    """A metric, and the labels that tell its counts apart. `kind` begins their keys, where there is more than one label
+    or more than one family in a reading. `only`: the metric, a matcher of it and the label on which a series of it
+    must be there beside."""
+
+    metric: str
+    labels: tuple[str, ...]
+    kind: str = ""
+    only: tuple[str, str, str] | None = None
+
+    def key(self, labels: Mapping[str, str]) -> str | None:
+        """None where a label is missing."""
+        values = [labels[name] for name in self.labels if name in labels]
+        if len(values) < len(self.labels):
+            return None
+        return labelled(self.kind, *values) if self.kind else values[0]
+
+
+ANSWERS = Family("pilotage_requests_total", ("code",))
+FAMILIES: Mapping[Source, tuple[Family, ...]] = {
+    "answers": (ANSWERS,),
+    "durations": (Family("pilotage_request_duration_seconds_bucket", ("le",)),),
+    "inputs": (
+        Family("pilotage_batch_rows_sum", (), "rows"),
+        Family("pilotage_contract_violations_total", ("feature", "kind"), "invalid"),
+        # Which category it is that one side does not know; of features that have one, since bins are many.
+        Family(
+            "pilotage_feature_values_total",
+            ("feature", "bin"),
+            "value",
+            ("pilotage_contract_violations_total", 'kind="unknown_category"', "feature"),
+        ),
+    ),
+    "classes": (Family("pilotage_predictions_total", ("output", "class"), "class"),),
+    "outputs": (Family("pilotage_output_values_total", ("output", "column", "bin"), "bin"),),
+}
+"""What is read for what a check counts."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +84,38 @@ class Counters:
 
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
-        self._asked: dict[Family, dict[Key, float]] = {ANSWERS: {}, DURATIONS: {}}  # for which instant, last
+        self._asked: dict[Family, dict[Key, float]] = {}  # for which instant, last
         self._batches: dict[tuple[Family, float], list[Batch]] = {}
 
     async def read(
-        self, key: Key, instants: Sequence[float], interval: float, *, durations: bool
+        self, key: Key, instants: Sequence[float], interval: float, sources: Collection[Source] = ()
     ) -> tuple[Snapshot, ...]:
         """What stood at each of the instants, which lie an interval apart; the newest one is shared with the others.
 
-        Without `durations` the histograms, most of what there is to read, are left out.
+        The answers, and of all else only `sources`: histograms and bins are most of what there is to read.
         """
-        families = (ANSWERS, DURATIONS) if durations else (ANSWERS,)
+        wanted: list[Source] = ["answers", *sorted(set(sources) - {"answers"})]
+        families = [(source, family) for source in wanted for family in FAMILIES[source]]
         if len(instants) == 1:
             (at,) = instants
-            readings = await asyncio.gather(*(self._shared(family, key, at) for family in families))
-            return (Snapshot(at, *readings),)
+            readings = await asyncio.gather(*(self._shared(family, key, at) for _, family in families))
+            return (_snapshot(at, [(source, found) for (source, _), found in zip(families, readings, strict=True)]),)
         snapshots: list[Snapshot] = []
         for first in range(0, len(instants), INSTANTS_AT_ONCE):
             part = instants[first : first + INSTANTS_AT_ONCE]
-            found = await asyncio.gather(*(self._range(family, key, part, interval) for family in families))
-            snapshots += (Snapshot(at, *(by_time.get(_millis(at), {}) for by_time in found)) for at in part)
+            ranges = await asyncio.gather(*(self._range(family, key, part, interval) for _, family in families))
+            for at in part:
+                found = [
+                    (source, by_time.get(_millis(at), {}))
+                    for (source, _), by_time in zip(families, ranges, strict=True)
+                ]
+                snapshots.append(_snapshot(at, found))
         return tuple(snapshots)
+
+    async def ask(self, promql: str, instant: float) -> list[float | None]:
+        """What each series of a query is at an instant; None where it is no number."""
+        found = await self._prometheus.at(promql, instant)
+        return [series.points[-1][1] if series.points else None for series in found]
 
     async def scrapes(self, key: Key, now: float) -> Scrapes:
         """When each of its processes was scraped in the last minutes."""
@@ -87,7 +132,7 @@ class Counters:
 
     async def _shared(self, family: Family, key: Key, instant: float) -> Reading:
         """One deployment's part of the query that the first who asks for an instant makes for all."""
-        asked = self._asked[family]
+        asked = self._asked.setdefault(family, {})
         asked[key] = instant
         batches = self._batches.setdefault((family, instant), [])
         batch = next((batch for batch in batches if key in batch.keys), None)
@@ -115,15 +160,37 @@ class Counters:
             del self._batches[next(iter(self._batches))]
 
 
+def _snapshot(at: float, found: Sequence[tuple[Source, Reading]]) -> Snapshot:
+    """Of several families of one source the counts stand side by side."""
+    sources: dict[Source, dict[Process, dict[str, int]]] = {}
+    for source, reading in found:
+        processes = sources.setdefault(source, {})
+        for process, counts in reading.items():
+            processes.setdefault(process, {}).update(counts)
+    return Snapshot(
+        at,
+        answers=sources.get("answers", {}),
+        durations=sources.get("durations", {}),
+        inputs=sources.get("inputs", {}),
+        classes=sources.get("classes", {}),
+        outputs=sources.get("outputs", {}),
+    )
+
+
 def _counted(family: Family, keys: Collection[Key]) -> str:
-    metric, label = family
-    by = f"namespace, pod, deployment, revision, start, {label}"
-    return f"max by ({by}) (last_over_time({metric}{_selector(keys)}[{REMEMBERED}]))"
+    by = ", ".join(["namespace", "pod", "deployment", "revision", "start", *family.labels])
+    counted = f"max by ({by}) (last_over_time({family.metric}{_selector(keys)}[{REMEMBERED}]))"
+    if family.only is None:
+        return counted
+    metric, matcher, label = family.only
+    beside = f"last_over_time({metric}{_selector(keys, matcher)}[{REMEMBERED}])"
+    return f"{counted} and on (namespace, deployment, {label}) {beside}"
 
 
-def _selector(keys: Collection[Key]) -> str:
+def _selector(keys: Collection[Key], matcher: str = "") -> str:
     namespaces, deployments = sorted({k.namespace for k in keys}), sorted({k.deployment for k in keys})
-    return f"{{namespace=~{_any_of(namespaces)}, deployment=~{_any_of(deployments)}}}"
+    named = f"namespace=~{_any_of(namespaces)}, deployment=~{_any_of(deployments)}"
+    return f"{{{named}, {matcher}}}" if matcher else f"{{{named}}}"
 
 
 def _any_of(values: Sequence[str]) -> str:
@@ -142,7 +209,7 @@ def _readings(family: Family, found: Sequence[Series]) -> dict[Key, dict[int, Re
     """By deployment and instant in milliseconds, Prometheus' own resolution."""
     readings: dict[Key, dict[int, dict[Process, dict[str, int]]]] = {}
     for series in found:
-        process, counted = _process(series.labels), series.labels.get(family[1])
+        process, counted = _process(series.labels), family.key(series.labels)
         if process is None or counted is None:
             continue
         key = Key(series.labels.get("namespace", ""), series.labels.get("deployment", ""))

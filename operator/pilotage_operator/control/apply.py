@@ -7,6 +7,7 @@ from typing import Any
 
 from pilotage_operator.api import names
 from pilotage_operator.clients.kube import (
+    AUTOSCALER,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     HTTP_ROUTE,
@@ -22,13 +23,15 @@ from pilotage_operator.domain.rollout.projection import Plan
 log = logging.getLogger(__name__)
 
 
-async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Children) -> None:
-    """Writes only what differs. A race with somebody else is left to the next pass, which looks anew."""
+async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Children) -> list[str]:
+    """Writes only what differs, and tells what that was. A race with somebody else is left to the next pass."""
+    written = []
     namespace, name = owner["metadata"]["namespace"], owner["metadata"]["name"]
     for body in plan.keep:
         if body["kind"] == "HTTPRoute" and not children.gateway_api:
             continue  # the status says so
-        await _keep(kube, body, children.bodies.get((body["kind"], body["metadata"]["name"])))
+        if await _keep(kube, body, children.bodies.get((body["kind"], body["metadata"]["name"]))):
+            written.append(f"{body['kind']} {body['metadata']['name']}")
     for revision in plan.gone:
         child = names.child_name(name, revision)
         for kind in (SERVICE, DEPLOYMENT):  # by its pods a revision is known, so that they go last
@@ -37,12 +40,18 @@ async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Chi
                 await kube.delete(kind, namespace, child, uid=live["metadata"]["uid"])
     for revision in plan.forgotten:
         await kube.delete(CONTROLLER_REVISION, namespace, names.child_name(name, revision))
+    kept = {(body["kind"], body["metadata"]["name"]) for body in plan.keep}
+    for (kind_name, child), live in children.bodies.items():
+        if kind_name == AUTOSCALER.kind and (kind_name, child) not in kept and plan.keep:
+            await kube.delete(AUTOSCALER, namespace, child, uid=live["metadata"]["uid"])
     route = children.bodies.get(("HTTPRoute", name))
     if route is not None and not any(body["kind"] == "HTTPRoute" for body in plan.keep) and plan.keep:
         await kube.delete(HTTP_ROUTE, namespace, name, uid=route["metadata"]["uid"])
+    return written
 
 
-async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -> None:
+async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -> bool:
+    """Whether it had to be written, and was."""
     kind = OWNED[body["kind"]]
     try:
         if live is None and kind is CONTROLLER_REVISION:
@@ -54,12 +63,16 @@ async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -
         elif not agrees(body, live):
             metadata = {**body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
             await kube.apply(kind, {**body, "metadata": metadata})
+        else:
+            return False
+        return True
     except (AlreadyExists, Conflict) as error:
         log.info("%s %s was written by somebody else meanwhile: %s", kind.kind, body["metadata"]["name"], error)
     except Invalid as error:
         if kind is not HTTP_ROUTE:
             raise
         log.info("HTTPRoute %s stays as it is: %s", body["metadata"]["name"], error)  # the status says so
+    return False
 
 
 def agrees(wanted: Any, live: Any) -> bool:

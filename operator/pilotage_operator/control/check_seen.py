@@ -21,6 +21,7 @@ class _Tensor(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=256)]
     datatype: Word
     shape: Annotated[list[Annotated[int, Field(ge=-1)]], Field(max_length=16)]
+    classes: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=128)] | None = None
 
 
 class _Contract(BaseModel):

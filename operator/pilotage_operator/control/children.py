@@ -9,6 +9,7 @@ from typing import Any
 
 from pilotage_operator.api import names
 from pilotage_operator.clients.kube import (
+    AUTOSCALER,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     ENDPOINT_SLICE,
@@ -19,13 +20,14 @@ from pilotage_operator.clients.kube import (
     Kube,
 )
 from pilotage_operator.domain.manifests.revision import Revision, read_revision
-from pilotage_operator.domain.manifests.serving import backend_weights
+from pilotage_operator.domain.manifests.serving import backend_mirror, backend_weights
 from pilotage_operator.domain.rollout import health
 from pilotage_operator.domain.rollout.seen import Root, Route, Workload
 
 OWNED: Mapping[str, Kind] = {
     "ControllerRevision": CONTROLLER_REVISION,
     "Deployment": DEPLOYMENT,
+    "HorizontalPodAutoscaler": AUTOSCALER,
     "Service": SERVICE,
     "HTTPRoute": HTTP_ROUTE,
 }
@@ -48,9 +50,10 @@ async def observe(kube: Kube, deployment: dict[str, Any]) -> Children:
     """Lists the children live. Pods are listed here too, since nothing watches them."""
     name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
     labelled = {names.DEPLOYMENT_LABEL: name}
-    snapshots, deployments, services, pods, slices = await asyncio.gather(
+    snapshots, deployments, scalers, services, pods, slices = await asyncio.gather(
         kube.list(CONTROLLER_REVISION, namespace, selector=labelled),
         kube.list(DEPLOYMENT, namespace, selector=labelled),
+        kube.list(AUTOSCALER, namespace, selector=labelled),
         kube.list(SERVICE, namespace, selector=labelled),
         kube.list(POD, namespace, selector=labelled),
         kube.list(ENDPOINT_SLICE, namespace, selector={"kubernetes.io/service-name": name}),
@@ -60,6 +63,7 @@ async def observe(kube: Kube, deployment: dict[str, Any]) -> Children:
     route = await kube.get(HTTP_ROUTE, namespace, name) if gateway_api else None
     named = [("Service", body) for body in services] + ([("Service", root)] if root else [])
     named += [("HTTPRoute", route)] if route else []
+    named += [("HorizontalPodAutoscaler", body) for body in scalers]
     named += [("Deployment", body) for body in deployments] + [("ControllerRevision", body) for body in snapshots]
     bodies = {(kind, body["metadata"]["name"]): body for kind, body in named}
     taken = next((f"{kind} {key}" for (kind, key), body in bodies.items() if _foreign(body, deployment)), "")
@@ -138,4 +142,4 @@ def _route(body: dict[str, Any], name: str) -> Route:
                 missing = missing or f"gateway {parent['parentRef']['name']} has not seen the HTTPRoute as it is now"
             elif condition["status"] != "True":
                 missing = f"gateway {parent['parentRef']['name']} refuses the HTTPRoute: {condition.get('message', '')}"
-    return Route(weights=backend_weights(body, name), accepted=not missing, message=missing)
+    return Route(backend_weights(body, name), accepted=not missing, message=missing, mirror=backend_mirror(body, name))

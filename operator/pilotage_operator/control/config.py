@@ -22,10 +22,14 @@ class _Part(BaseModel):
 
 
 class Prometheus(_Part):
-    """Where the counters are read; an empty `url` means that nothing can be measured."""
+    """Where the counters are read; an empty `url` means that nothing can be measured.
+
+    `tenant_queries`: whether a ModelDeployment may bring PromQL of its own, which can read every team's metrics.
+    """
 
     url: str = ""
     headers: dict[str, str] = {}
+    tenant_queries: bool = False
 
 
 class Registries(_Part):

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pilotage_operator.api.analysis import Check
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.clients.counters import Counters, Key
 from pilotage_operator.clients.prometheus import PrometheusUnavailable
-from pilotage_operator.domain.analysis.availability import Availability, availability, scrape_interval, unreachable
+from pilotage_operator.domain.analysis.availability import (
+    Availability,
+    Scrapes,
+    availability,
+    fresh,
+    scrape_interval,
+    unreachable,
+)
 from pilotage_operator.domain.analysis.due import due, instants
-from pilotage_operator.domain.analysis.judge import Judgement
+from pilotage_operator.domain.analysis.judge import Judgement, Weight, needed
+from pilotage_operator.domain.analysis.query import Answer, answer, filled
 from pilotage_operator.domain.rollout.seen import Metrics
 from pilotage_operator.domain.rollout.state import Canary, Stable
+from pilotage_operator.domain.rollout.traffic import meant_share, weights
 
 USUAL_SCRAPE = 5.0  # seconds, until two scrapes have been seen
+LAG = 1.0  # seconds from a weight written to a weight in force
+SEEN = 120.0  # seconds for which it is known when processes were scraped
 
 
 @dataclass(frozen=True)
@@ -41,9 +54,16 @@ class Measure:
         self._judged.pop(Key(namespace, name), None)
 
     async def metrics(
-        self, namespace: str, name: str, spec: ModelDeploymentSpec, stable: Stable, canary: Canary, now: float
+        self,
+        namespace: str,
+        name: str,
+        spec: ModelDeploymentSpec,
+        stable: Stable,
+        canary: Canary,
+        pods: int,
+        now: float,
     ) -> Metrics:
-        """Never raises: a Prometheus that is away is a finding too.
+        """Never raises: a Prometheus that is away is a finding too. `pods`: those that stable has.
 
         Of a canary that has had no traffic yet there is nothing to judge, only whether it could be.
         """
@@ -55,7 +75,7 @@ class Measure:
             scrapes = await self._counters.scrapes(key, now)
             scrape = scrape_interval(scrapes) or USUAL_SCRAPE
             instant = due(now, interval, scrape)
-            judgement = await self._judgement(key, question, spec, instant) if question else None
+            judgement = await self._judgement(key, question, spec, canary, pods, instant, scrapes) if question else None
         except PrometheusUnavailable as error:
             return self._metrics(unreachable(str(error)), self._known(key, question), canary, None)
         sampled = availability(
@@ -63,19 +83,61 @@ class Measure:
         )
         return replace(self._metrics(sampled, judgement, canary, instant), next_at=instant + interval + scrape)
 
-    async def _judgement(self, key: Key, question: _Question, spec: ModelDeploymentSpec, instant: float) -> Judgement:
+    async def _judgement(
+        self,
+        key: Key,
+        question: _Question,
+        spec: ModelDeploymentSpec,
+        canary: Canary,
+        pods: int,
+        instant: float,
+        scrapes: Scrapes,
+    ) -> Judgement:
         judgement = self._known(key, question)
         checks, interval = spec.analysis.checks, seconds(spec.analysis.interval)
         if judgement is None:
-            judgement = Judgement.begin(checks, stable=question.stable, canary=question.canary, since=question.since)
+            judgement = Judgement.begin(
+                checks,
+                stable=question.stable,
+                canary=question.canary,
+                since=question.since,
+                steps=weights(spec),
+                name=canary.version,
+            )
+        scrape = scrape_interval(scrapes) or USUAL_SCRAPE
+        if canary.weight_since is not None:
+            settled = canary.weight_since + LAG + scrape
+            judgement = judgement.at_weight(Weight(meant_share(spec, canary, pods), canary.weight_since, settled))
         missing = instants(question.since, judgement.at, instant, interval)
         if missing:
-            durations = any(check.latency is not None for check in checks)
-            for snapshot in await self._counters.read(key, missing, interval, durations=durations):
-                judgement = judgement.after(snapshot)
+            slow = interval >= 2 * scrape  # then even a scrape that is missed is made up for
+            for snapshot in await self._counters.read(key, missing, interval, needed(checks)):
+                known = slow or snapshot.at > instant - SEEN
+                judgement = judgement.after(snapshot, fresh=known and fresh(scrapes, snapshot.at, interval))
                 await asyncio.sleep(0)  # a long replay does not hold up the Lease
-            self._judged[key] = (question, judgement)
+            judgement = judgement.answered(await self._answers(key, question, checks, instant))
+        self._judged[key] = (question, judgement)
         return judgement
+
+    async def _answers(
+        self, key: Key, question: _Question, checks: Sequence[Check], instant: float
+    ) -> dict[str, Answer]:
+        """A query that cannot be answered is its own check's trouble alone."""
+        found = {}
+        for check in checks:
+            if check.query is not None:
+                promql = filled(
+                    check.query.promql,
+                    namespace=key.namespace,
+                    deployment=key.deployment,
+                    stable=question.stable,
+                    canary=question.canary,
+                )
+                try:
+                    found[check.name] = answer(await self._counters.ask(promql, instant))
+                except PrometheusUnavailable as error:
+                    found[check.name] = Answer(None, str(error))
+        return found
 
     def _known(self, key: Key, question: _Question | None) -> Judgement | None:
         asked, judgement = self._judged.get(key, (None, None))

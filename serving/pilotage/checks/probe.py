@@ -13,6 +13,7 @@ from pilotage.runtime.door import Door
 from pilotage.runtime.errors import RunError
 from pilotage.runtime.memory import is_memory_failure, limit_memory
 from pilotage.runtime.session import Session
+from pilotage.runtime.watchlist import classes
 
 
 def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> Report:
@@ -27,7 +28,7 @@ def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> R
         document = load(directory)
         check_graph(directory)
         pairs = golden.read(directory)
-        reference.read(directory)
+        known = reference.read(directory)
         findings.append(Finding("structure", "pass", message="four files, one whole ONNX graph"))
         if memory is not None:
             limit_memory(memory)
@@ -41,7 +42,7 @@ def probe(directory: Path, *, rtol: float, atol: float, memory: int | None) -> R
     except (BundleError, RunError, MemoryError) as error:
         findings.append(Finding.failed(_explain(error, memory)))
         return Report("probe", "refused", tuple(findings), document)
-    return Report("probe", "passed", tuple(findings), document)
+    return Report("probe", "passed", tuple(findings), document, classes(document.contract, known))
 
 
 def _digest(directory: Path) -> Finding:

@@ -2,19 +2,25 @@
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pilotage.bundle.errors import BundleError
-from pilotage.bundle.format import BundleDocument
+from pilotage.bundle.format import BundleDocument, Tensor
 
 MAX_BYTES = 4096  # what a kubelet keeps of a termination message
 PATH_VARIABLE = "PILOTAGE_REPORT"
 _DEFAULT_PATH = Path("/dev/termination-log")
 _MOST_FINDINGS = 16
-# Longest text, and whether tensors are listed: the first that fits is taken, so sentences shrink before facts go.
-_WAYS_TO_FIT = ((600, True), (200, True), (80, True), (200, False), (80, False), (0, False))
+_CLASSES, _TENSORS, _HASH = 2, 1, 0  # how much of the contract is listed
+# Longest text, and how much of the contract: the first that fits is taken, so sentences shrink before facts go.
+_WAYS_TO_FIT = (
+    *((600, _CLASSES), (200, _CLASSES), (80, _CLASSES)),
+    *((200, _TENSORS), (80, _TENSORS)),
+    *((200, _HASH), (80, _HASH), (0, _HASH)),
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What a step found. `document` is set once the bundle's own could be read."""
+    """What a step found. `document` is set once the bundle's own could be read; `classes` are those of each output of
+    labels, as metrics name them."""
 
     step: Literal["fetch", "probe"]
     outcome: Literal["passed", "refused", "unavailable"]
     findings: tuple[Finding, ...]
     document: BundleDocument | None = None
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -50,10 +58,11 @@ class Report:
 def render(report: Report) -> bytes:
     """The report as JSON that always fits and always parses.
 
-    Where the contract's tensors do not fit beside the sentences, their lists are empty and the hash stands for them.
+    Where the contract's classes or tensors do not fit beside the sentences, they are left out and the hash stands for
+    them.
     """
-    for longest, tensors in _WAYS_TO_FIT:
-        document = _document(report, longest, tensors)
+    for longest, listed in _WAYS_TO_FIT:
+        document = _document(report, longest, listed)
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         if len(content) <= MAX_BYTES:
             return content
@@ -68,7 +77,7 @@ def write(report: Report) -> None:
         path.write_bytes(render(report))
 
 
-def _document(report: Report, longest: int, tensors: bool) -> dict[str, Any]:
+def _document(report: Report, longest: int, listed: int) -> dict[str, Any]:
     document: dict[str, Any] = {
         "step": report.step,
         "outcome": report.outcome,
@@ -87,11 +96,16 @@ def _document(report: Report, longest: int, tensors: bool) -> dict[str, Any]:
         contract = report.document.contract
         document["model"], document["version"] = report.document.name, report.document.version
         document["contract"] = {
-            "inputs": [tensor.signature() for tensor in contract.inputs] if tensors else [],
-            "outputs": [tensor.signature() for tensor in contract.outputs] if tensors else [],
+            "inputs": [tensor.signature() for tensor in contract.inputs] if listed else [],
+            "outputs": [_output(report, tensor, listed) for tensor in contract.outputs] if listed else [],
             "hash": contract.hash(),
         }
     return document
+
+
+def _output(report: Report, tensor: Tensor, listed: int) -> dict[str, Any]:
+    classes = report.classes.get(tensor.name, ()) if listed == _CLASSES else ()
+    return {**tensor.signature(), **({"classes": list(classes)} if classes else {})}
 
 
 def _cut(text: str, longest: int) -> str:

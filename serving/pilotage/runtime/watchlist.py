@@ -87,6 +87,17 @@ class Watchlist:
         return 0 if -1 in row else math.prod(row)
 
 
+def classes(contract: Contract, reference: Reference) -> dict[str, tuple[str, ...]]:
+    """The classes of each output of labels that are counted by name, as metrics name them."""
+    labelled = [tensor for tensor in contract.outputs if not tensor.datatype.startswith("FP")]
+    made = {
+        tensor.name: _Factory(tensor, whole=True).of_labels(reference.outputs.get((tensor.name, 0)))
+        for tensor in labelled
+    }
+    ours = (OTHER, MISSING)
+    return {name: tuple(at for at in bins.labels if at not in ours) for name, bins in made.items() if bins is not None}
+
+
 class _Factory:
     """Makes the bins of one tensor's columns, and the watch that fills them. Texts are given numbers on the way."""
 

@@ -92,7 +92,7 @@ def test_a_status_is_not_written_with_the_spec(api_server: ApiServer) -> None:
     [
         ("mdeploy", "Where and how a model is served"),
         ("mdeploy.spec.rollout", "What is absent is the platform's default"),
-        ("mdeploy.spec.rollout.steps", "The least time at this weight, counted only while it is measured."),
+        ("mdeploy.spec.rollout.steps", "The least time at this step, counted only while it is measured."),
         ("mdeploy.spec.analysis.checks", "pause waits for a person"),
         ("mv.spec.source", "Immutable: other bytes are another ModelVersion."),
         ("mv.status", "Why it is in this phase, for a person."),

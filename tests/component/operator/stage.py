@@ -132,6 +132,11 @@ class Stage:
         text = self.kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
         return dict(json.loads(text)) if text.strip() else None
 
+    def said(self, reason: str) -> str:
+        """The messages of the Events with a reason."""
+        about = f"involvedObject.name={self.name},reason={reason}"
+        return self.kubectl("get", "events", "--field-selector", about, "-o", "jsonpath={.items[*].message}")
+
     def items(self, kind: str, selector: str = "") -> list[Json]:
         selector = selector or f"{GROUP}/deployment={self.name}"
         return list(json.loads(self.kubectl("get", kind, "-l", selector, "-o", "json"))["items"])

@@ -91,7 +91,8 @@ def test_an_action_is_done_once(stage: Stage) -> None:
     history = [entry for entry in status["history"] if entry["event"] in ("Abort", "Retry")]
     assert [(entry["event"], entry["by"]) for entry in history] == [("Abort", "maria"), ("Retry", "maria")]
     stage.act("abort", f"three/{second}/1")
-    status = stage.until("refused", phase="Progressing", actions=["one", "two", "three"])
+    done = [f"abort/one/{second}/1", f"retry/two/{second}/1", f"abort/three/{second}/1"]
+    status = stage.until("refused", phase="Progressing", actions=done)
     assert "it is for" in status["history"][-1]["message"]
 
 

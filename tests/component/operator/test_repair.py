@@ -9,6 +9,7 @@ def test_a_deployment_that_was_edited_is_put_right(stage: Stage) -> None:
     stage.until_live("scaled back", "deploy", child, lambda body: body["spec"]["replicas"] == 2)
     stage.kubectl("set", "image", f"deploy/{child}", "server=other:1")
     stage.until_live("its image is the snapshot's", "deploy", child, lambda body: "other:1" not in str(body["spec"]))
+    assert f"Deployment {child}: not as it should be, and put right" in stage.said("PutRight")
 
 
 def test_a_deployment_that_was_deleted_is_made_again(stage: Stage) -> None:

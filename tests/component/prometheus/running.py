@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pilotage.bundle.format import Contract
+from pilotage.bundle.reference import Reference
+from pilotage.runtime.bins import Array
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.metrics import Metrics
 from tests.cluster.programs import go_programs
 
+NO_CONTRACT, NO_REFERENCE = Contract((), ()), Reference()
 SAMPLE = re.compile(r"^(?P<name>\w+)\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 LISTENING = re.compile(r"Listening on.*address=(127\.0\.0\.1:\d+)")
@@ -60,16 +64,33 @@ class RunningPrometheus:
 class ServingPod:
     """Counters as a serving process keeps them, by its own code."""
 
-    def __init__(self, pod: str, revision: str, start: float, *, namespace: str = "bank", name: str = "fraud") -> None:
+    def __init__(
+        self,
+        pod: str,
+        revision: str,
+        start: float,
+        *,
+        namespace: str = "bank",
+        name: str = "fraud",
+        contract: Contract = NO_CONTRACT,
+        reference: Reference = NO_REFERENCE,
+    ) -> None:
         identity = Identity(
             model=name, deployment=name, version="1", revision=revision, start=int(start), bundle_version="1"
         )
-        self.metrics = Metrics(identity, {})
+        self.metrics = Metrics(identity, {}, contract, reference)
         self._target = {"namespace": namespace, "pod": pod}
 
     def answer(self, requests: int, errors: int = 0, seconds: float = 0.004) -> None:
         for i in range(requests):
             self.metrics.answered(500 if i < errors else 200, seconds)
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """One batch that was answered."""
+        rows = len(next(iter(inputs.values())))
+        self.metrics.ran(rows, 0.001)
+        self.metrics.note(inputs, outputs)
+        self.answer(rows)
 
     def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
         for found in SAMPLE.finditer(self.metrics.render().decode()):

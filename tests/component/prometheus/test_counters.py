@@ -54,7 +54,7 @@ class Rollout:
 
 
 async def read(counters: Counters, last: int, *, first: int = 0) -> tuple[Snapshot, ...]:
-    return await counters.read(FRAUD, [T + i * INTERVAL for i in range(first, last + 1)], INTERVAL, durations=True)
+    return await counters.read(FRAUD, [T + i * INTERVAL for i in range(first, last + 1)], INTERVAL, ["durations"])
 
 
 def judged(series: tuple[Snapshot, ...]) -> tuple[Finding, ...]:
@@ -138,7 +138,7 @@ async def test_many_deployments_share_a_query(server: RunningPrometheus, counter
         pod.answer(i + 1)
         server.record(T, pod)
     for key in keys * 2:
-        (snapshot,) = await counters.read(key, (T,), INTERVAL, durations=True)
+        (snapshot,) = await counters.read(key, (T,), INTERVAL, ["durations"])
         (counts,) = snapshot.answers.values()
         assert counts == {"200": keys.index(key) + 1}
 
@@ -167,6 +167,6 @@ async def seen(counters: Counters, number: int) -> str:
 async def test_the_whole_history_is_read_at_once(server: RunningPrometheus, counters: Counters) -> None:
     Rollout(server, errors=50).run(0, HISTORY + 8)
     wanted = instants(SINCE, None, T + (HISTORY + 8) * INTERVAL, INTERVAL)
-    series = await counters.read(FRAUD, wanted, INTERVAL, durations=True)
+    series = await counters.read(FRAUD, wanted, INTERVAL, ["durations"])
     assert len(series) == len(wanted) == 360 + 9
     assert [finding.verdict for finding in judged(series)] == ["fail", "pass"]

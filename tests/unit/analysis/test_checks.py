@@ -17,7 +17,7 @@ def errors(
     stable: list[Pair], canary: list[Pair], *, intervals: int, limit: float = 0.01, before: int = 60
 ) -> tuple[int, Finding]:
     """The interval that decided, or the number of all, and what was found then."""
-    check = ErrorRate("errorRate", limit, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", limit, ALPHA)
     for _ in range(before):
         check = check.after(interval(stable))
     took = 0
@@ -46,8 +46,31 @@ def test_error_rate(stable: list[Pair], canary: list[Pair], verdict: Verdict, wi
     assert (finding.verdict, within[0] <= took <= within[1]) == (verdict, True), (took, finding)
 
 
+def test_one_pod_of_two_that_fails_alone_is_not_the_versions_fault() -> None:
+    _, finding = errors([(250, 2)] * 3, [(125, 1), (125, 60)], intervals=40)
+    assert finding.verdict == "unknown"
+    assert "by pod c1 alone, 48 % there and 0.8 % on the others: look at its node, or who is tied to it" in (
+        finding.message
+    )
+
+
+def test_what_a_client_tied_to_one_pod_did_is_not_held_against_the_version_later() -> None:
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
+    for number in range(400):
+        tied = (number // 20) % 3 == 1
+        check = check.after(
+            interval([(250, 2)] * 3, [(125, 1), (375, 251) if tied else (125, 1)] if number > 60 else ())
+        )
+        assert check.finding().verdict != "fail"
+
+
+def test_two_pods_that_fail_unlike_each_other_are() -> None:
+    took, finding = errors([(250, 2)] * 3, [(125, 10), (125, 60)], intervals=40)
+    assert (finding.verdict, took) == ("fail", 4)
+
+
 def test_a_canary_that_turns_bad_late_is_found_soon() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     good, bad = interval([(250, 2)] * 3, [(250, 2)]), interval([(250, 2)] * 3, [(250, 25)])
     for _ in range(600):
         check = check.after(good)
@@ -61,7 +84,7 @@ def test_a_canary_that_turns_bad_late_is_found_soon() -> None:
 
 
 def test_stables_outage_in_which_the_canary_is_well_does_not_pass_it_for_ever() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     for _ in range(20):
         check = check.after(interval([(250, 2)] * 3, [(250, 2)]))
     assert check.finding().verdict == "pass"
@@ -87,6 +110,7 @@ def test_a_failure_names_both_figures_and_the_limit() -> None:
         evidence="1000 canary, 3000 stable requests",
         message="50 % of the canary's answers are server errors, 0.8 % of stable's: beyond stable + 1 %, "
         "and beyond chance",
+        interval="46.3 % to 53.7 %",
     )
 
 
@@ -98,7 +122,7 @@ def test_an_unknown_says_what_is_missing_and_when_it_is_expected() -> None:
 
 
 def test_before_the_first_request_it_says_how_many_it_will_take() -> None:
-    check = ErrorRate("errorRate", 0.01, Comparison(ALPHA))
+    check = ErrorRate.begin("errorRate", 0.01, ALPHA)
     for _ in range(60):
         check = check.after(interval([(250, 2)] * 3))
     finding = check.finding()

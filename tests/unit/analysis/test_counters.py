@@ -57,8 +57,8 @@ def counters(prometheus: FakePrometheus) -> Counters:
     return Counters(prometheus)
 
 
-async def read(counters: Counters, key: Key, at: float, durations: bool = False) -> dict[str, int]:
-    (snapshot,) = await counters.read(key, (at,), 15, durations=durations)
+async def read(counters: Counters, key: Key, at: float) -> dict[str, int]:
+    (snapshot,) = await counters.read(key, (at,), 15)
     (counts,) = snapshot.answers.values()
     return dict(counts)
 
@@ -77,7 +77,7 @@ async def test_another_of_the_same_name_is_not_mixed_in(counters: Counters, prom
     for key in (FRAUD, CHURN, OTHER):
         await read(counters, key, 15)
     for key in (FRAUD, CHURN, OTHER):
-        (snapshot,) = await counters.read(key, (30.0,), 15, durations=True)
+        (snapshot,) = await counters.read(key, (30.0,), 15, ["durations"])
         assert len(snapshot.answers) == len(snapshot.durations) == 1
 
 
@@ -98,12 +98,12 @@ async def test_a_query_that_failed_is_asked_anew(counters: Counters, prometheus:
 
 async def test_many_instants_are_read_in_bounded_parts(counters: Counters, prometheus: FakePrometheus) -> None:
     instants = [15.0 * i for i in range(1, 301)]
-    snapshots = await counters.read(FRAUD, instants, 15, durations=False)
+    snapshots = await counters.read(FRAUD, instants, 15)
     assert [snapshot.at for snapshot in snapshots] == instants
     assert [answers["200"] for snapshot in snapshots for answers in snapshot.answers.values()] == instants
     assert [asked.split("[1h]))")[1] for asked in prometheus.asked] == [" 15 1800 15", " 1815 3600 15", " 3615 4500 15"]
 
 
 async def test_names_cannot_break_out_of_their_matcher(counters: Counters, prometheus: FakePrometheus) -> None:
-    await counters.read(Key('a"} or x{b="', "c.*"), (15.0,), 15, durations=False)
+    await counters.read(Key('a"} or x{b="', "c.*"), (15.0,), 15)
     assert r'namespace=~"a\"\\}\\ or\\ x\\{b=\"", deployment=~"c\\.\\*"' in prometheus.asked[0]

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from pilotage_operator.api.analysis import Check
 from pilotage_operator.domain.analysis.counts import Snapshot
+from pilotage_operator.domain.analysis.error_rate import ErrorRate
 from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.analysis.judge import Judgement, judge
+from pilotage_operator.domain.analysis.latency import Latency
 from tests.unit.analysis.series import BEGIN, CANARY, INTERVAL, STABLE, Pair, snapshots
 
 CHECKS = (
@@ -69,9 +71,9 @@ def test_a_canary_that_does_what_stable_does_never_fails(both: list[list[Pair]])
 @pytest.mark.parametrize(
     ("on_fail", "alphas"),
     [
-        pytest.param(("rollback", "rollback"), (0.005, 0.005), id="two that can roll back share the chance"),
-        pytest.param(("rollback", "pause"), (0.01, 0.01), id="one that pauses takes nothing from the other"),
-        pytest.param(("observe", "observe"), (0.01, 0.01), id="without any that can roll back nothing is split"),
+        pytest.param(("rollback", "rollback"), (0.00475, 0.005), id="two that can roll back share the chance"),
+        pytest.param(("rollback", "pause"), (0.0095, 0.01), id="one that pauses takes nothing from the other"),
+        pytest.param(("observe", "observe"), (0.0095, 0.01), id="without any that can roll back nothing is split"),
     ],
 )
 def test_the_chance_of_a_false_rollback_is_split(on_fail: tuple[str, str], alphas: tuple[float, float]) -> None:
@@ -79,7 +81,11 @@ def test_the_chance_of_a_false_rollback_is_split(on_fail: tuple[str, str], alpha
         Check.model_validate({**check.dump(), "onFail": word}) for check, word in zip(CHECKS, on_fail, strict=True)
     ]
     judgement = Judgement.begin(checks, stable=STABLE, canary=CANARY, since=SINCE)
-    assert tuple(check.comparison.alpha for check in judgement.checks) == alphas
+    slow, latency = judgement.checks
+    assert isinstance(slow, ErrorRate)
+    assert isinstance(latency, Latency)
+    assert (slow.rate.comparison.alpha, latency.comparison.alpha) == pytest.approx(alphas)
+    assert slow.rate.comparison.alpha + slow.outright.alpha == pytest.approx(alphas[0] / 0.95)
 
 
 def test_findings_come_in_the_order_of_the_spec() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pilotage_operator.domain.analysis.availability import Scrapes, availability, scrape_interval, unreachable
+from pilotage_operator.domain.analysis.availability import Scrapes, availability, fresh, scrape_interval, unreachable
 from pilotage_operator.domain.analysis.due import due, instants
-from pilotage_operator.domain.analysis.share import agrees
+from pilotage_operator.domain.analysis.share import LATELY, agrees, observed_share
 from tests.unit.analysis.series import CANARY, STABLE, pod
 
 S, C = pod("s"), pod("c", revision=CANARY)
@@ -63,6 +63,19 @@ def test_prometheus_away_is_not_available() -> None:
     assert unreachable("Prometheus gave no answer").available is False
 
 
+@pytest.mark.parametrize(
+    ("scrapes", "expected"),
+    [
+        pytest.param({S: [90, 95, 99], C: [93, 98]}, True, id="all were scraped within an interval"),
+        pytest.param({S: [90, 95], C: [93, 98]}, False, id="one scrape is an interval old"),
+        pytest.param({S: [50, 55], C: [93, 98]}, True, id="a pod that is gone"),
+        pytest.param({S: [90, 95, 99, 104], C: [102]}, True, id="a pod that came later"),
+    ],
+)
+def test_samples_are_fresh(scrapes: Scrapes, expected: bool) -> None:
+    assert fresh(scrapes, 100.0, 5.0) is expected
+
+
 def test_the_scrape_interval_is_the_usual_gap() -> None:
     assert scrape_interval({S: [0, 5, 10, 40, 45], C: [3]}) == 5
     assert scrape_interval({C: [3]}) is None
@@ -89,3 +102,16 @@ def test_the_scrape_interval_is_the_usual_gap() -> None:
 )
 def test_agrees(weight: int, canary: int, stable: int, expected: bool) -> None:
     assert agrees(weight, canary, stable) is expected
+
+
+def test_a_share_counts_from_an_interval_after_the_change_on() -> None:
+    seen = tuple((5.0 * k, 5.0 * k + 5, 1, 3) for k in range(5))
+    assert observed_share(seen, 6.0) == (2, 6)
+    assert observed_share(seen, 30.0) == (0, 0)
+
+
+def test_what_was_amiss_with_a_share_long_ago_is_not_held_against_it() -> None:
+    down = [(5.0 * k, 5.0 * k + 5, 1000, 0) for k in range(10)]  # stable had no pods, and the canary answered all
+    since = [(5.0 * k, 5.0 * k + 5, 250, 750) for k in range(10, 10 + LATELY)]
+    assert not agrees(25, *observed_share((*down, *since[:-1]), 0.0))
+    assert agrees(25, *observed_share((*down, *since), 0.0))

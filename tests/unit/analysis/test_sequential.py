@@ -4,13 +4,14 @@ from itertools import accumulate
 from math import exp, inf, log
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotage_operator.domain.analysis.dispersion import Dispersion, spread
 from pilotage_operator.domain.analysis.evidence import requests_to_pass
 from pilotage_operator.domain.analysis.sequential import (
     Comparison,
+    Edge,
     Trial,
     excesses,
     log_e,
@@ -18,6 +19,8 @@ from pilotage_operator.domain.analysis.sequential import (
     log_weight,
     project,
 )
+
+EDGE = Edge(1.0, 0.01)
 
 
 def test_the_weights_sum_to_one_for_ever() -> None:
@@ -50,8 +53,8 @@ def test_a_weight_is_near_a_thousandth_while_rollouts_last(t: int, one_in: float
 def test_an_e_value_is_that_of_the_reference(
     stable: tuple[int, int], canary: tuple[int, int], rates: tuple[float, float], limit: float, expected: float
 ) -> None:
-    assert log_e(stable, canary, 1.0, rates, limit) == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    assert log_e(stable, canary, 2.0, rates, limit) == pytest.approx(expected / 2, rel=1e-9, abs=1e-9)
+    assert log_e(stable, canary, 1.0, rates, Edge(1, limit)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert log_e(stable, canary, 2.0, rates, Edge(1, limit)) == pytest.approx(expected / 2, rel=1e-9, abs=1e-9)
 
 
 rate = st.floats(1e-5, 0.5)
@@ -64,7 +67,7 @@ def test_the_projection_is_the_nearest_point_of_the_edge(a: float, b: float, lim
         of_stable = a * log(a / x) + (1 - a) * log((1 - a) / (1 - x))
         return n_s * of_stable + n_c * (b * log(b / y) + (1 - b) * log((1 - b) / (1 - y)))
 
-    x = project(n_s, n_c, (a, b), limit)
+    x = project(n_s, n_c, (a, b), Edge(1, limit))
     for other in (x * (1 + 1e-4), x * (1 - 1e-4)):
         if min(a, b - limit) < other < max(a, b - limit):
             assert distance(x) <= distance(other) + 1e-9
@@ -79,11 +82,30 @@ def test_an_e_value_expects_at_most_one_on_the_nulls_side(
         expected = sum(
             _binomial(n_s, e_s, p)
             * _binomial(n_c, e_c, canary)
-            * exp(log_e((n_s, e_s), (n_c, e_c), 1.0, (a, b), limit))
+            * exp(log_e((n_s, e_s), (n_c, e_c), 1.0, (a, b), Edge(1, limit)))
             for e_s in range(n_s + 1)
             for e_c in range(n_c + 1)
         )
         assert expected <= 1 + 1e-9
+
+
+@given(rate, st.sampled_from([0.02, 0.5, 1.5, 8.0]), st.integers(1, 3), st.integers(1, 3), rate, st.floats(0, 1))
+@settings(deadline=None)
+def test_so_does_that_against_a_ratio_in_either_direction(
+    a: float, slope: float, n_s: int, n_c: int, p: float, part: float
+) -> None:
+    edge = Edge(slope, 0.0)
+    if edge.at(a) >= 0.99:
+        return
+    b = excesses(a, edge.at(a))[2]
+    limit = min(edge.at(p), 1.0)
+    canary = limit * part if slope > 1 else limit + (1 - limit) * part
+    expected = sum(
+        _binomial(n_s, e_s, p) * _binomial(n_c, e_c, canary) * exp(log_e((n_s, e_s), (n_c, e_c), 1.0, (a, b), edge))
+        for e_s in range(n_s + 1)
+        for e_c in range(n_c + 1)
+    )
+    assert expected <= 1 + 1e-9
 
 
 def _binomial(n: int, k: int, p: float) -> float:
@@ -94,32 +116,33 @@ def _binomial(n: int, k: int, p: float) -> float:
 
 
 def test_evidence_is_a_sum_over_all_beginnings() -> None:
-    alpha, worse, better = 0.0025, excesses(0.01, 0.01), (0.01, 0.014)
+    alpha, worse, better = 0.0025, excesses(0.01, 0.02), (0.01, 0.014)
     counts = [((300, 3), (100, e)) for e in (2, 9, 1, 12, 30, 0, 7)]
     comparison = Comparison(alpha)
     for stable, canary in counts:
-        trials = Trial(stable, canary, 0.01, worse), Trial(stable, canary, 0.01, better)
-        comparison = comparison.after(*trials, 0.01, 1.25)
+        trials = Trial(stable, canary, 0.01, worse, EDGE), Trial(stable, canary, 0.01, better, EDGE)
+        comparison = comparison.after(*trials, 1.25)
     cap = log(1 / alpha) / 3
     for i, b in enumerate(worse):
-        steps = [min(cap, log_e(s, c, 1.25, (0.01, b), 0.01)) for s, c in counts]
+        steps = [min(cap, log_e(s, c, 1.25, (0.01, b), EDGE)) for s, c in counts]
         whole = log_sum([log_weight(t + 1) + sum(steps[t:]) for t in range(len(steps))])
         assert comparison.worse[i] == pytest.approx(whole, rel=1e-12)
 
 
 def test_no_fail_rests_on_fewer_than_four_intervals() -> None:
     counts = (10_000, 0), (10_000, 10_000)
-    worse, better = Trial(*counts, 0.01, excesses(0.01, 0.01)), Trial(*counts, 0.01, (0.01,))
+    worse = Trial(*counts, 0.01, excesses(0.01, 0.02), EDGE)
+    better = Trial(*counts, 0.01, (0.01,), EDGE)
     comparison, verdicts = Comparison(0.005), []
     for _ in range(5):
-        comparison = comparison.after(worse, better, 0.01, 1.25)
+        comparison = comparison.after(worse, better, 1.25)
         verdicts.append(comparison.verdict)
     assert verdicts == ["unknown"] * 3 + ["fail"] * 2
 
 
 def test_an_alternative_stays_a_rate_whatever_stable_does() -> None:
     for a, limit in ((1e-5, 0.0), (0.9, 0.0), (0.85, 0.1), (0.0095, 0.99)):
-        assert all(a + limit < b < 1 for b in excesses(a, limit))
+        assert all(a + limit < b < 1 for b in excesses(a, a + limit))
 
 
 @pytest.mark.parametrize(

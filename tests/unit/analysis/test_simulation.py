@@ -25,7 +25,7 @@ def rollout(
 ) -> tuple[str, int]:
     """The first verdict that is not unknown, and after how many intervals; stable has three pods, its rate drifts and
     both have outages in common that the scrapes see at different times."""
-    check, drift, outage = ErrorRate("errorRate", 0.01, Comparison(ALPHA)), 0.0, 0.0
+    check, drift, outage = ErrorRate.begin("errorRate", 0.01, ALPHA), 0.0, 0.0
     for number in range(-30, intervals):
         drift = 0.95 * drift + 0.31 * 0.3 * rng.standard_normal()
         rate, late = min(base * np.exp(drift), 0.5), outage
@@ -37,7 +37,7 @@ def rollout(
             check = check.after(interval([(int(n), e) for n, e in stable]))
         elif n and sum(n for n, _ in stable):
             check = check.after(interval([(int(n), e) for n, e in stable], [(n, errors)]))
-            if check.comparison.verdict == "fail":
+            if check.finding().verdict == "fail":
                 return "fail", number + 1
     return check.finding().verdict, intervals
 
@@ -76,7 +76,7 @@ def slow_rollout(rng: Generator, ratio: float, intervals: int = 80) -> str:
         stable = tuple(timed(rng, f"s{i}", 250, median) for i in range(3))
         canary = (timed(rng, "c", 250, median * ratio),) if number >= 0 else ()
         check = check.after(Interval(0.0, 5.0, stable, canary))
-        if check.comparison.verdict == "fail":
+        if check.finding().verdict == "fail":
             return "fail"
     return check.finding().verdict
 

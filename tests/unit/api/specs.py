@@ -55,9 +55,11 @@ class Case:
 
 DURATION = "write a duration in hours, minutes, seconds and milliseconds"
 ASCEND = "the steps' weights must ascend: give each step more than the one before it"
-EITHER = "a step has either weight or approval"
+EITHER = "a step has one of weight, shadow and approval"
+SHADOW = "shadow steps come before the first weight"
 FINISH = "a rollout needs at least one way to finish: write a step, or a bake with a time"
-ONE_KIND = "a check has exactly one kind: write either errorRate or latency"
+LATE = "progressDeadline is shorter than the steps and the bake together: raise it, or shorten them"
+ONE_KIND = "a check has exactly one kind: write one of errorRate, latency, predictionShare"
 TOLERANCE = "a tolerance must be 0 or more"
 AMOUNT = "write an amount as Kubernetes does"
 MEMORY = "write an amount of memory in whole bytes, or with a unit: 512Mi, 2Gi"
@@ -74,17 +76,28 @@ ACCEPTED = (
     Case("a gate with limits", version(gate={"golden": {"rtol": 0, "atol": 0.001}, "memory": "1Gi"})),
     Case("a deployment of one line", deployment()),
     Case("approval between two weights", steps({"weight": 5, "for": "5m"}, {"approval": True}, {"weight": 50})),
+    Case("a shadow before the weights", steps({"shadow": True, "for": "10m"}, {"approval": True}, {"weight": 5})),
     Case("a step of all the traffic", steps({"weight": 100, "for": "1h30m"})),
     Case("no steps but a bake", steps(bake={"for": "10m"})),
     Case("a bake without a holdback", deployment(rollout={"bake": {"for": "0s", "holdback": 0}})),
     Case("only a pause", deployment(rollout={"paused": True})),
     Case("a retry and what is allowed", deployment(rollout={"retry": 1, "allow": {"contractChange": True}})),
     Case(
-        "a deadline as long as the steps",
-        steps({"weight": 5, "for": "30m"}, {"approval": True}, {"weight": 50, "for": "30m"}, progressDeadline="1h"),
+        "a deadline as long as the steps and the bake",
+        steps(
+            {"weight": 5, "for": "20m"},
+            {"approval": True},
+            {"weight": 50, "for": "30m"},
+            bake={"for": "10m"},
+            progressDeadline="1h",
+        ),
     ),
     Case("a check with its defaults", check({"errorRate": {}})),
     Case("a latency check that only observes", check({"latency": {"quantile": 0.5}, "onFail": "observe"})),
+    Case("a share of one class", check({"predictionShare": {"maxRatio": 2, "class": "fraud", "output": "label"}})),
+    Case("a drift that pauses", check({"predictionDrift": {"maxPSI": 0.1}, "onFail": "pause"})),
+    Case("invalid inputs", check({"inputQuality": {"maxIncrease": 0.05}})),
+    Case("a query with both limits", check({"query": {"name": "revenue", "promql": "sum(x)", "min": 1, "max": 9}})),
     Case("no checks but the pods' health", deployment(analysis={"interval": "1s", "checks": []})),
     Case(
         "traffic through a gateway",
@@ -142,6 +155,8 @@ REFUSED = (
     Case("a step of more than all", steps({"weight": 101}), "weight", "should be less than or equal to 100"),
     Case("a step that is empty", steps({}), "spec.rollout.steps", EITHER),
     Case("a step that is two", steps({"weight": 5, "approval": True}), "spec.rollout.steps", EITHER),
+    Case("a shadow after a weight", steps({"weight": 5}, {"shadow": True, "for": "5m"}), "spec.rollout", SHADOW),
+    Case("a shadow with a weight", steps({"weight": 5, "shadow": True}), "spec.rollout.steps", EITHER),
     Case("an approval that is denied", steps({"approval": False}), "approval", "rue"),
     Case(
         "an approval that takes its time", steps({"approval": True, "for": "5m"}), "steps", "an approval takes as long"
@@ -162,7 +177,13 @@ REFUSED = (
         "a deadline shorter than the steps",
         steps({"weight": 5, "for": "40m"}, {"weight": 50, "for": "40m"}, progressDeadline="1h"),
         "spec.rollout",
-        "progressDeadline is shorter than the steps together: raise it, or shorten the steps",
+        LATE,
+    ),
+    Case(
+        "a deadline shorter than the steps and the bake",
+        steps({"weight": 5, "for": "40m"}, bake={"for": "30m"}, progressDeadline="1h"),
+        "spec.rollout",
+        LATE,
     ),
     Case("low traffic that guesses", deployment(rollout={"onLowTraffic": "guess"}), "onLowTraffic", "advance"),
     Case("an interval of no length", deployment(analysis={"interval": "often"}), "interval", DURATION),
@@ -175,5 +196,18 @@ REFUSED = (
     Case("an increase in percent", check({"errorRate": {"maxIncrease": 5}}), "maxIncrease", "above 0 and at most 1"),
     Case("the quantile of all", check({"latency": {"quantile": 1}}), "quantile", "quantile must lie between 0 and 1"),
     Case("a ratio below one", check({"latency": {"maxRatio": 0.9}}), "maxRatio", "maxRatio must be 1 or more"),
+    Case("an increase below nothing", check({"inputQuality": {"maxIncrease": -0.1}}), "maxIncrease", "above 0"),
+    Case("no invalid input more", check({"inputQuality": {"maxIncrease": 0}}), "maxIncrease", "can never pass"),
+    Case("a share that may not differ", check({"predictionShare": {"maxRatio": 1}}), "maxRatio", "must be above 1"),
+    Case("a difference of all", check({"predictionShare": {"minDifference": 1}}), "minDifference", "below 1"),
+    Case("no drift at all", check({"predictionDrift": {"maxPSI": 0}}), "maxPSI", "maxPSI must be above 0"),
+    Case("a query without a limit", check({"query": {"name": "a", "promql": "x"}}), "query", "a query needs a limit"),
+    Case(
+        "a query whose limits leave nothing",
+        check({"query": {"name": "a", "promql": "x", "min": 3, "max": 3}}),
+        "query",
+        "with min below max",
+    ),
+    Case("a query with a name to print", check({"query": {"name": "A b", "promql": "x", "min": 1}}), "name", "match"),
     Case("a failure that does nothing", check({"errorRate": {}, "onFail": "ignore"}), "onFail", "observe"),
 )

@@ -1,8 +1,11 @@
 """The models say of a spec what the API server says of it, and fill in what the platform chose."""
 
+from math import inf, nan
+
 import pytest
 from pydantic import ValidationError
 
+from pilotage_operator.api.analysis import Analysis, queries_refused
 from pilotage_operator.api.modeldeployment import Defaults, ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec
 from pilotage_operator.api.rollout import BUILTIN_ROLLOUT
@@ -55,6 +58,23 @@ def test_what_nobody_chose_is_built_in() -> None:
     )
 
 
+@pytest.mark.parametrize("limit", [nan, inf, -inf, -1.0, 0.0], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("errorRate", "maxIncrease"),
+        ("inputQuality", "maxIncrease"),
+        ("latency", "quantile"),
+        ("latency", "maxRatio"),
+        ("predictionShare", "maxRatio"),
+        ("predictionDrift", "maxPSI"),
+    ],
+)
+def test_a_limit_that_is_no_limit_is_refused(kind: str, field: str, limit: float) -> None:
+    with pytest.raises(ValidationError):
+        ModelDeploymentSpec.model_validate(deployment(analysis={"checks": [{kind: {field: limit}}]}))
+
+
 def test_the_platforms_defaults_stand_where_the_user_says_nothing() -> None:
     platform = Defaults.model_validate(
         {
@@ -83,5 +103,42 @@ def test_the_users_lists_replace_the_platforms_whole() -> None:
 def test_steps_longer_than_the_platforms_deadline_are_refused_when_the_two_meet() -> None:
     given = ModelDeploymentSpec.model_validate(steps({"weight": 5, "for": "3h"}))
     assert given.resolved(Defaults.model_validate({"rollout": {"progressDeadline": "4h"}})).rollout.steps
-    with pytest.raises(ValidationError, match="progressDeadline is shorter than the steps together"):
+    with pytest.raises(ValidationError, match="the steps and the bake together"):
+        given.resolved(Defaults.model_validate({"rollout": {"progressDeadline": "3h", "bake": {"holdback": 1}}}))
+    with pytest.raises(ValidationError, match="progressDeadline is shorter than the steps and the bake together"):
         given.resolved(Defaults())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"errorRate": {"maxIncrease": nan}}, id="an increase"),
+        pytest.param({"predictionShare": {"maxRatio": nan}}, id="a ratio"),
+        pytest.param({"predictionDrift": {"maxPSI": nan}}, id="a drift"),
+        pytest.param({"query": {"name": "a", "promql": "x", "min": nan}}, id="a query"),
+        pytest.param({"latency": {"quantile": nan}}, id="a quantile"),
+    ],
+)
+def test_a_platform_default_that_is_no_number_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Defaults.model_validate({"analysis": {"checks": [given]}})
+
+
+def test_a_query_of_ones_own_is_refused_where_only_the_platforms_may_be() -> None:
+    mine, theirs = ({"query": {"name": name, "promql": "sum(x)", "min": 1}} for name in ("mine", "theirs"))
+    platform = Analysis.model_validate({"checks": [theirs]})
+    assert queries_refused(Analysis.model_validate({"checks": [theirs, {"errorRate": {}}]}), platform) == ""
+    said = queries_refused(Analysis.model_validate({"checks": [theirs, mine]}), platform)
+    assert said.startswith("spec.analysis.checks: query-mine: queries of one's own are not allowed here")
+    assert "prometheus.tenantQueries" in said
+
+
+def test_checks_are_called_by_what_they_compare() -> None:
+    given = [
+        {"predictionShare": {"class": "fraud", "output": "label"}},
+        {"predictionDrift": {}},
+        {"inputQuality": {}},
+        {"query": {"name": "revenue", "promql": "x", "min": 1}},
+    ]
+    names = [check.name for check in Analysis.model_validate({"checks": given}).checks]
+    assert names == ["predictionShare-label-fraud", "predictionDrift", "inputQuality", "query-revenue"]

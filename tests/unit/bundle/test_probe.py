@@ -24,6 +24,7 @@ def test_a_good_bundle_passes_every_check(built: Bundle) -> None:
     assert report.findings[0].figure == built.digest
     assert report.document is not None
     assert report.document.name == "fraud"
+    assert {name: set(classes) for name, classes in report.classes.items()} == {"label": {"0", "1"}}
 
 
 def promise_otherwise(folder: Path, output: int, answer: float) -> None:

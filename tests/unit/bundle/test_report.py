@@ -40,6 +40,7 @@ reports = st.builds(
     outcome=st.sampled_from(["passed", "refused", "unavailable"]),
     findings=st.lists(findings, max_size=20).map(tuple),
     document=st.none() | documents,
+    classes=st.dictionaries(texts, st.lists(texts, max_size=100), max_size=3),
 )
 
 
@@ -54,11 +55,20 @@ def test_a_report_always_fits_and_parses(report: Report) -> None:
         assert read["contract"]["hash"] == report.document.contract.hash()
 
 
+def test_classes_are_left_out_before_tensors() -> None:
+    label = Tensor("label", "INT64", (-1,))
+    document = BundleDocument("fraud", "3", Contract((label,), (label,)), {}, {})
+    many = {"label": ["x" * 100 + str(n) for n in range(100)]}
+    read = json.loads(render(Report("probe", "passed", (), document, many)))
+    assert read["contract"]["outputs"] == [label.signature()]
+
+
 def test_a_short_report_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = Tensor("input", "FP32", (-1, 30))
-    document = BundleDocument("fraud", "3", Contract((tensor,), (tensor,)), {}, {})
+    document = BundleDocument("fraud", "3", Contract((tensor,), (tensor, Tensor("label", "INT64", (-1,)))), {}, {})
     monkeypatch.setenv(PATH_VARIABLE, str(tmp_path / "report"))
-    write(Report("probe", "refused", (Finding("golden", "fail", "0.2", "1e-05", "differs"),), document))
+    found = (Finding("golden", "fail", "0.2", "1e-05", "differs"),)
+    write(Report("probe", "refused", found, document, {"label": ("0", "1")}))
     assert json.loads((tmp_path / "report").read_text()) == {
         "step": "probe",
         "outcome": "refused",
@@ -67,7 +77,10 @@ def test_a_short_report_is_told_in_full(tmp_path: Path, monkeypatch: pytest.Monk
         "version": "3",
         "contract": {
             "inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, 30]}],
-            "outputs": [{"name": "input", "datatype": "FP32", "shape": [-1, 30]}],
+            "outputs": [
+                {"name": "input", "datatype": "FP32", "shape": [-1, 30]},
+                {"name": "label", "datatype": "INT64", "shape": [-1], "classes": ["0", "1"]},
+            ],
             "hash": document.contract.hash(),
         },
     }

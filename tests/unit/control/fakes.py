@@ -37,7 +37,7 @@ class FakeKube(Kube):
         spec: dict[str, Any] = self.stored["spec"]
         return spec
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
         self._answer()
         return copy.deepcopy(self.stored)
 

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from pilotage_operator.api.modeldeployment import Traffic
+from pilotage_operator.api.modeldeployment import Autoscaling, Traffic
 from pilotage_operator.domain.manifests.revision import Revision
-from pilotage_operator.domain.manifests.serving import backend_weights, deployment, http_route, service
+from pilotage_operator.domain.manifests.serving import (
+    autoscaler,
+    backend_mirror,
+    backend_weights,
+    deployment,
+    http_route,
+    service,
+)
 
 OWNER = {"metadata": {"name": "fraud", "namespace": "team", "uid": "uid-1"}}
 REVISION = Revision("1a2b3c4d5e", 1, "v1", "1", "sha256:00", "ab", {"metadata": {}, "spec": {"containers": []}})
@@ -97,3 +104,22 @@ def test_a_prefix_is_taken_off_since_pods_answer_below_v2() -> None:
 )
 def test_the_weights_of_a_route(rules: list[dict[str, Any]], weights: dict[str, int]) -> None:
     assert backend_weights({"spec": {"rules": rules}}, "fraud") == weights
+
+
+@pytest.mark.parametrize("path", ["/", "/fraud"])
+def test_a_shadow_gets_a_copy_of_what_every_rule_takes(path: str) -> None:
+    traffic = Traffic.model_validate({"parentRefs": [{"name": "public"}], "path": path})
+    body = http_route(OWNER, traffic, {"0123456789": 100}, "abcdef0123")
+    for rule in body["spec"]["rules"]:
+        (copy,) = (f["requestMirror"]["backendRef"] for f in rule["filters"] if f["type"] == "RequestMirror")
+        assert (copy["name"], copy["port"]) == ("fraud-abcdef0123", rule["backendRefs"][0]["port"])
+    assert backend_mirror(body, "fraud") == "abcdef0123"
+    assert backend_mirror(route({"0123456789": 100}), "fraud") == ""
+
+
+def test_an_autoscaler_scales_the_deployment_of_its_revision() -> None:
+    body = autoscaler(OWNER, "1a2b3c4d5e", Autoscaling(min=1, max=4, cpu=60), 5)
+    assert body["spec"]["scaleTargetRef"]["name"] == "fraud-1a2b3c4d5e" == body["metadata"]["name"]
+    assert (body["spec"]["minReplicas"], body["spec"]["maxReplicas"]) == (5, 5), (
+        "what is needed goes before what may be"
+    )

@@ -12,19 +12,21 @@ MODES = (False, True)
 MODE_IDS = ("by replicas", "by gateway")
 
 
-def serving(*, gateway: bool = False, replicas: int = 4, **rollout: Any) -> World:
+def serving(
+    *, gateway: bool = False, replicas: int = 4, autoscaling: dict[str, int] | None = None, **rollout: Any
+) -> World:
     """v1 serves."""
     world = World(gateway=gateway)
     world.spec["replicas"] = replicas
+    if autoscaling is not None:
+        world.spec["autoscaling"] = autoscaling
     world.spec["rollout"] |= rollout
     return world.serving("v1")
 
 
-def canary(
-    nature: str = "good", *, gateway: bool = False, replicas: int = 4, weight: int = 25, **rollout: Any
-) -> World:
+def canary(nature: str = "good", *, weight: int = 25, **given: Any) -> World:
     """v2 is on its way, and was just given this weight."""
-    world = serving(gateway=gateway, replicas=replicas, **rollout)
+    world = serving(**given)
     world.release("v2", nature)
     world.until("Progressing", "v1", weight=weight)
     return world

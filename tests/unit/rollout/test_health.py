@@ -26,6 +26,7 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
     return {"exitCode": code, "reason": reason, "message": message}
 
 
+CONTAINERS_READY = {"type": "ContainersReady", "status": "True"}
 BACK_OFF = {"reason": "CrashLoopBackOff", "message": "back-off 10s"}
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes: Insufficient cpu"}
 REFUSED = json.dumps(
@@ -84,21 +85,21 @@ REFUSED = json.dumps(
         pytest.param(
             pod(init=container("fetch", 3, waiting=BACK_OFF, last=ended(75))),
             False,
-            "ClusterTrouble",
+            "RegistryUnavailable",
             "exit code 75",
             id="the registry is away",
         ),
         pytest.param(
             pod(init=container("fetch", 0, terminated=ended(75))),
             False,
-            "ClusterTrouble",
+            "RegistryUnavailable",
             "exit code 75",
             id="the registry is away, seen at the first try",
         ),
         pytest.param(
             pod(container(waiting={"reason": "ImagePullBackOff", "message": "not found"})),
             False,
-            "ClusterTrouble",
+            "ImageMissing",
             "ImagePullBackOff, not found",
             id="its image cannot be pulled",
         ),
@@ -110,7 +111,14 @@ REFUSED = json.dumps(
             id="a secret is missing",
         ),
         pytest.param(
-            pod(conditions=[UNREADY, UNSCHEDULABLE]), False, "ClusterTrouble", "Insufficient cpu", id="no node has room"
+            pod(conditions=[UNREADY, UNSCHEDULABLE]), False, "Unschedulable", "Insufficient cpu", id="no node has room"
+        ),
+        pytest.param(
+            pod(container(running={}), conditions=[UNREADY, CONTAINERS_READY]),
+            False,
+            "NodeGone",
+            "does not answer",
+            id="its node is gone",
         ),
         pytest.param(pod(reason="Evicted", phase="Failed"), False, "ClusterTrouble", "Evicted", id="it was evicted"),
     ],

@@ -11,22 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from pilotage_operator.api import names
+from tests.unit.rollout.drawn import CHECKS, FIRST, NATURES, REFUSED, VERSIONS, WAYS
+from tests.unit.rollout.simulated import NAME
 from tests.unit.rollout.watched import Watched
-from tests.unit.rollout.world import NAME, STEPS, model_version
-
-VERSIONS = ("v1", "v2", "v3", "v4")
-FIRST = ("good", "good", "good", "errors", "crashing", "hanging")
-NATURES = ("good", "good", "good", "good", "errors", "errors", "crashing", "out of memory", "hanging", "pending")
-WAYS: tuple[list[dict[str, Any]], ...] = (
-    STEPS,
-    [],
-    [{"weight": 10, "for": "10s"}],
-    [{"weight": 100, "for": "10s"}],
-    [{"approval": True}, {"weight": 50, "for": "10s"}],
-    [{"weight": 25, "for": "10s"}, {"approval": True}, {"weight": 97, "for": "10s"}],
-    [{"weight": w, "for": "5s"} for w in (1, 20, 40, 60, 80)],
-)
-ACTIONS = ("promote", "approve", "abort", "retry", "pause", "resume")
+from tests.unit.rollout.world import STEPS, model_version
 
 
 def event(**given: Any) -> Callable[[Callable[..., None]], Any]:
@@ -85,14 +74,43 @@ class Rollouts(RuleBasedStateMachine):
     def somebody_edits_the_rollout(self, steps: list[dict[str, Any]], holdback: int) -> None:
         self.world.spec["rollout"] |= {"steps": steps, "bake": {"for": "10s", "holdback": holdback}}
 
-    @event(on_fail=st.sampled_from(["rollback", "pause", "observe"]), low=st.sampled_from(["hold", "advance"]))
-    def somebody_edits_the_analysis(self, on_fail: str, low: str) -> None:
-        self.world.spec["analysis"]["checks"] = [{"errorRate": {}, "onFail": on_fail}]
+    @event(
+        checks=st.lists(st.sampled_from(CHECKS), min_size=1, max_size=3, unique_by=str),
+        on_fail=st.sampled_from(["rollback", "pause", "observe"]),
+        low=st.sampled_from(["hold", "advance"]),
+    )
+    def somebody_edits_the_analysis(self, checks: list[dict[str, Any]], on_fail: str, low: str) -> None:
+        self.world.spec["analysis"]["checks"] = [{**check, "onFail": on_fail} for check in checks]
         self.world.spec["rollout"]["onLowTraffic"] = low
 
     @event()
     def traffic_comes_another_way(self) -> None:
         self.world.switch_traffic(not self.world.gateway)
+
+    @event(low=st.integers(1, 4), wide=st.integers(0, 4), on=st.booleans())
+    def somebody_edits_the_autoscaling(self, low: int, wide: int, on: bool) -> None:
+        self.world.spec.pop("autoscaling", None)
+        if on:
+            self.world.spec["autoscaling"] = {"min": low, "max": low + wide}
+
+    @event(load=st.integers(0, 8))
+    def the_load_changes(self, load: int) -> None:
+        self.world.load = load
+
+    @event(wrong=st.booleans())
+    def somebody_writes_a_spec_that_cannot_be_used_or_corrects_it(self, wrong: bool) -> None:
+        self.world.excused = True
+        self.world.spec["rollout"] |= REFUSED if wrong else {"steps": STEPS, "progressDeadline": "2h"}
+
+    @event(memory=st.sampled_from(["1Gi", "2Gi"]))
+    def somebody_edits_the_server(self, memory: str) -> None:
+        self.world.excused = True
+        self.world.spec["server"] = {"resources": {"limits": {"memory": memory, "cpu": "1"}}}
+
+    @event(allowed=st.booleans())
+    def somebody_allows_or_forbids(self, allowed: bool) -> None:
+        self.world.excused = True
+        self.world.spec["rollout"]["allow"] = {"noRollback": allowed, "contractChange": allowed}
 
     @event(paused=st.booleans())
     def somebody_freezes_or_thaws(self, paused: bool) -> None:
@@ -103,12 +121,18 @@ class Rollouts(RuleBasedStateMachine):
         self.world.excused = True
         self.world.spec["rollout"]["retry"] = self.world.spec["rollout"].get("retry", 0) + 1
 
-    @event(action=st.sampled_from(ACTIONS))
+    @event(action=st.sampled_from(names.ACTIONS))
     def somebody_asks(self, action: str) -> None:
         self.world.ask(action)
-        self.world.excused |= action == "retry"
+        self.world.excused |= action in ("retry", "rollback")
 
-    @event(action=st.sampled_from(ACTIONS))
+    @event(which=st.integers(0, 5))
+    def somebody_rolls_back_to(self, which: int) -> None:
+        known = sorted(self.world.revisions)
+        self.world.ask("rollback", to=known[which % len(known)] if known else "")
+        self.world.excused = True
+
+    @event(action=st.sampled_from(names.ACTIONS))
     def somebody_asks_for_what_is_past(self, action: str) -> None:
         self.world.ask(action, attempt=99)
 
@@ -132,17 +156,40 @@ class Rollouts(RuleBasedStateMachine):
         for pod in self.world.pods.get(revision, [])[:how_many]:
             pod.broken = True
 
+    @event(side=st.sampled_from(["stable", "canary"]), how_many=st.integers(1, 6))
+    def pods_die(self, side: str, how_many: int) -> None:
+        revision = ((self.world.status or {}).get(side) or {}).get("revision", "")
+        del self.world.pods.get(revision, [])[:how_many]
+
+    @event(starts_in=st.sampled_from([5.0, 25.0, 120.0]))
+    def pods_start_slower_or_faster(self, starts_in: float) -> None:
+        self.world.starts_in = starts_in
+
+    @event(ticks=st.integers(1, 8))
+    def the_gateway_and_the_endpoints_lag(self, ticks: int) -> None:
+        self.world.lag = ticks
+
     @event()
     def pods_heal(self) -> None:
         self.world.heal()
 
     @event(version=st.sampled_from(VERSIONS), nature=st.sampled_from(NATURES))
     def a_version_turns(self, version: str, nature: str) -> None:
-        self.world.nature[version] = nature
+        self.world.turn(version, nature)
 
     @event(up=st.booleans(), traffic=st.booleans())
     def prometheus_or_the_traffic_goes_or_comes(self, up: bool, traffic: bool) -> None:
         self.world.measured.up, self.world.measured.traffic = up, traffic
+
+    @event(out=st.booleans())
+    def what_all_versions_call_goes_away_or_comes_back(self, out: bool) -> None:
+        self.world.measured.outage = out
+
+    @event(fresh=st.booleans(), forgets=st.booleans())
+    def prometheus_repeats_itself_or_forgets(self, fresh: bool, forgets: bool) -> None:
+        self.world.measured.fresh = fresh
+        if forgets:
+            self.world.measured.reset()
 
     @event(rarely=st.integers(0, 2))
     def the_status_is_deleted(self, rarely: int) -> None:
@@ -157,9 +204,23 @@ class Rollouts(RuleBasedStateMachine):
     def somebody_else_writes_the_status_first(self) -> None:
         self.world.look(conflict=True)
 
+    @event(by=st.sampled_from(["time", "a release", "an edit", "a deletion", "an action"]))
+    def a_pass_is_overtaken(self, by: str) -> None:
+        """What it read is old when it writes."""
+        world = self.world
+        what: dict[str, Callable[[], object]] = {
+            "time": world.tick,
+            "a release": lambda: self._release("v3", "good"),
+            "an edit": lambda: world.spec.update(replicas=3),
+            "a deletion": lambda: world.objects.pop(("Service", NAME), None),
+            "an action": lambda: world.ask("pause"),
+        }
+        world.look(meanwhile=lambda: (what[by](), None)[1])
+
     @event(writes=st.integers(0, 8))
     def the_operator_dies_amid_its_writes(self, writes: int) -> None:
         self.world.look(dies_after=writes)
+        self.world.measured.restart()
 
     @event(seconds=st.sampled_from([90, 90, 90, 700, 8000]))
     def time_passes(self, seconds: int) -> None:
@@ -183,10 +244,14 @@ class Rollouts(RuleBasedStateMachine):
             return
         world = self.world
         world.excused = True
-        world.measured.up = world.measured.traffic = True
+        world.measured.up = world.measured.traffic = world.measured.fresh = True
+        world.measured.outage = False
+        world.starts_in, world.lag, world.load = 5.0, 0, 1
+        world.spec.pop("autoscaling", None)
         world.nature = dict.fromkeys(VERSIONS, "good")
         world.versions = {v: model_version(v) for v in VERSIONS}
-        world.spec["rollout"] |= {"paused": False, "steps": STEPS, "allow": {"contractChange": True}}
+        world.spec["rollout"] |= {"paused": False, "steps": STEPS, "progressDeadline": "2h"}
+        world.spec["rollout"]["allow"] = {"contractChange": True}
         world.heal()
         for _ in range(60):
             world.wait(60)
@@ -209,11 +274,11 @@ class Rollouts(RuleBasedStateMachine):
 def _way_out(status: dict[str, Any]) -> str:
     if status.get("phase") == "RolledBack":
         return "retry"
-    return "approve" if status.get("reason") == "AwaitingApproval" else "resume"
+    return "approve" if status.get("reason") in ("AwaitingApproval", "NoWayBack") else "resume"
 
 
 Rollouts.TestCase.settings = settings(
-    max_examples=int(os.environ.get("PILOTAGE_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("PILOTAGE_EXAMPLES", "100")),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -14,7 +14,7 @@ from pilotage_operator.domain.rollout.decision import Decision, Situation
 from pilotage_operator.domain.rollout.memory import epoch, instant, recall
 from pilotage_operator.domain.rollout.report import report
 from pilotage_operator.domain.rollout.seen import Seen, Target
-from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Stable, State
+from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Returned, Stable, State
 
 times = st.integers(0, 4_000_000_000_000).map(lambda ms: ms / 1000)
 maybe = st.none() | times
@@ -36,17 +36,20 @@ canaries = st.builds(
     measured_until=maybe,
     waiting_since=maybe,
     idle_seconds=times,
+    no_return=st.booleans(),
+    returning=st.booleans(),
 )
 states = st.builds(
     State,
     phase=st.sampled_from(Phase),
     reason=reasons,
     message=texts,
-    stable=st.none() | st.builds(Stable, names, versions, maybe),
+    stable=st.none() | st.builds(Stable, names, versions, maybe, st.integers(1, 9), st.integers(0, 9), names),
     canary=st.none() | canaries,
     failed=st.none()
     | st.builds(Failure, names, versions, st.integers(1, 9), reasons, texts, times, retry=st.integers(0, 9)),
     paused=st.none() | st.builds(Pause, reasons, texts, times, texts),
+    returned=st.none() | st.builds(Returned, versions, names, versions, texts, times, texts, st.integers(0, 9)),
     retire_at=maybe,
     actions=st.lists(texts, max_size=26).map(tuple),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pilotage_operator.api import names
 from tests.unit.rollout.given import MODE_IDS, MODES, baking, canary, rolled_back, serving, share_of
 from tests.unit.rollout.world import World
 
@@ -27,7 +28,7 @@ def test_promote_skips_the_remaining_steps(gateway: bool) -> None:
 
 @both
 def test_promote_in_the_bake_ends_it(gateway: bool) -> None:
-    world = baking(gateway=gateway, bake={"for": "10h"})
+    world = baking(gateway=gateway, bake={"for": "10h"}, progressDeadline="11h")
     world.wait(10)
     world.ask("promote")
     world.settle()
@@ -35,7 +36,7 @@ def test_promote_in_the_bake_ends_it(gateway: bool) -> None:
 
 
 def test_promote_in_the_bake_waits_until_the_bake_has_its_weight() -> None:
-    world = canary(bake={"for": "10h"})
+    world = canary(bake={"for": "10h"}, progressDeadline="11h")
     world.ask("promote")
     world.settle()
     world.ask("promote")
@@ -51,6 +52,29 @@ def test_promote_in_the_bake_needs_no_metrics() -> None:
     world.ask("promote")
     world.settle()
     assert world.is_("Healthy", "v2")
+
+
+def test_skip_ends_one_step() -> None:
+    world = canary(
+        gateway=True, steps=[{"weight": 25, "for": "1h"}, {"weight": 50, "for": "1h"}], progressDeadline="3h"
+    )
+    world.ask("skip")
+    world.until("Progressing", "v1", weight=50)
+    world.wait(600)
+    assert world.is_("Progressing", "v1", 50), "one step, not two"
+    assert "v2 skips step 1 of 2" in [h.message for h in world.told]
+
+
+@pytest.mark.parametrize("action", ["skip", "promote", "resume"])
+def test_evidence_that_paused_it_does_not_pause_it_again_once_a_person_goes_on(action: str) -> None:
+    world = serving(gateway=True)
+    world.spec["analysis"]["checks"] = [{"errorRate": {}, "onFail": "pause"}]
+    world.release("v2", "errors")
+    world.until("Paused")
+    world.ask(action)
+    world.settle()
+    assert status(world)["phase"] != "Paused"
+    world.until("Paused", limit=120)  # by what is seen from then on
 
 
 def test_an_approval_step_waits_for_a_person_at_the_weight_before() -> None:
@@ -133,6 +157,12 @@ def test_abort_rolls_back(where: str, gateway: bool) -> None:
     assert share_of(world, "v1") == 1
 
 
+def at_approval() -> World:
+    world = canary(steps=[{"weight": 25}, {"approval": True}])
+    world.until("Paused")
+    return world
+
+
 @pytest.mark.parametrize(
     ("action", "world", "why"),
     [
@@ -141,6 +171,10 @@ def test_abort_rolls_back(where: str, gateway: bool) -> None:
         pytest.param("approve", canary, "asks for no approval", id="approve where none is asked for"),
         pytest.param("retry", canary, "nothing has failed", id="retry of what has not failed"),
         pytest.param("promote", rolled_back, "no canary is running", id="promote after a rollback"),
+        pytest.param("skip", baking, "promote ends the bake", id="skip in the bake"),
+        pytest.param("skip", at_approval, "annotate approve", id="skip of an approval"),
+        pytest.param("rollback", serving, "what was stable before v1 is not known", id="rollback of the first version"),
+        pytest.param("rollback", rolled_back, "v2 is taken back already", id="rollback of what is taken back"),
         pytest.param("abort", rolled_back, "no canary is running", id="abort after a rollback"),
     ],
 )
@@ -154,7 +188,7 @@ def test_what_makes_no_sense_is_refused(action: str, world: object, why: str) ->
     assert status(made)["phase"] == phase
 
 
-@pytest.mark.parametrize("action", ["promote", "approve", "abort", "retry", "pause", "resume"])
+@pytest.mark.parametrize("action", names.ACTIONS)
 @pytest.mark.parametrize("wrong", ["revision", "attempt"])
 def test_what_is_for_another_revision_or_attempt_is_refused(action: str, wrong: str) -> None:
     world = canary()

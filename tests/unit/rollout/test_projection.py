@@ -119,3 +119,17 @@ def test_the_oldest_snapshots_are_forgotten_but_none_that_serves_or_is_asked_for
     asked = replace(situation.seen, target=replace(situation.seen.target, revision=f"{2:010}"))
     plan = project(replace(situation, seen=asked), situation.state, BODY, revisions | known)
     assert list(plan.forgotten) == [f"{order:010}" for order in (3, 4)]
+
+
+def test_a_snapshot_remembers_the_newest_actions_and_is_not_written_for_ever() -> None:
+    world = canary(steps=[{"weight": 25, "for": "1h"}])
+    for _ in range(15):
+        world.ask("pause")
+        world.settle()
+        world.ask("resume")
+        world.settle()
+    second = ("ControllerRevision", f"fraud-{revision_of(world, 'v2')}")
+    before = world.objects[second]
+    world.wait(30)
+    assert world.objects[second]["metadata"]["annotations"] == before["metadata"]["annotations"]
+    assert "resume/a30/" in before["metadata"]["annotations"]["pilotage.dev/actions"]

@@ -120,7 +120,6 @@ def test_a_retry_is_the_next_attempt_with_evidence_of_its_own() -> None:
     assert world.status
     assert world.status["canary"]["attempt"] == 2
     assert world.status["canary"]["step"] == 1
-    assert world.measured.canary == world.status["canary"]["revision"]
     assert world.now - retried >= 10
 
 
@@ -174,9 +173,9 @@ def test_what_the_cluster_is_to_blame_for_holds_and_then_pauses() -> None:
     world = serving()
     world.release("v2", "pending")
     world.wait(300)
-    assert (world.is_("Progressing"), reason(world)) == (True, "ClusterTrouble")
+    assert (world.is_("Progressing"), reason(world)) == (True, "Unschedulable")
     world.wait(400)
-    assert (world.is_("Paused"), reason(world)) == (True, "ClusterTrouble")
+    assert (world.is_("Paused"), reason(world)) == (True, "Unschedulable")
     world.nature["v2"] = "good"
     world.wait(3600)
     assert world.is_("Paused"), "a person resumes"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pilotage_operator.domain.rollout import commands, progress, recovery, safety, standing
+from pilotage_operator.domain.rollout import back, commands, progress, recovery, safety, standing
 from pilotage_operator.domain.rollout.decide import RULES, decide
 from pilotage_operator.domain.rollout.decision import Rule
 from tests.unit.rollout.given import baking, break_pods, canary, deciding, now, rolled_back, serving
@@ -56,11 +56,36 @@ def prepared(world: World) -> World:
     return world
 
 
+def unsafe(**rollout: Any) -> World:
+    """v2 is asked for, and v1 is down."""
+    world = break_pods(serving(**rollout), "v1")
+    world.release("v2")
+    world.look()
+    return world
+
+
+def scaled() -> World:
+    """The load of a canary's deployment has grown."""
+    world = canary(autoscaling={"min": 2, "max": 8})
+    world.load = 7
+    return world
+
+
+def returned() -> World:
+    """A person went back from the canary to v1."""
+    world = canary()
+    world.ask("rollback")
+    world.settle()
+    return world
+
+
 SPEAKS: list[tuple[Rule, str, Callable[[], World]]] = [
     (recovery.status_was_lost, "the status was deleted while v1 serves", lambda: but(serving(), lost)),
     (recovery.status_was_lost, "the status was deleted during a canary", lambda: but(canary(), lost)),
     (commands.obey, "somebody pauses the canary", lambda: but(canary(), asks("pause"))),
     (commands.obey, "somebody asks for what is past", lambda: but(canary(), asks("promote", 9))),
+    (back.return_over, "the spec asks for another version than was rolled back",
+     lambda: but(returned(), wants("v3"))),
     (standing.spec_unusable, "the version asked for was rejected",
      lambda: but(serving(), wants("v2"), lambda w: w.versions.update(v2=model_version("v2", phase="Rejected")))),
     (standing.first_version, "there is nothing yet", new),
@@ -74,11 +99,12 @@ SPEAKS: list[tuple[Rule, str, Callable[[], World]]] = [
     (standing.started, "v2 is asked for", lambda: but(serving(), wants("v2"))),
     (standing.started, "v2 failed and is tried again",
      lambda: but(rolled_back(), wants("v2", retry=1))),
+    (safety.peak_noted, "the autoscaler has given stable more pods than before", lambda: but(scaled(), later(5))),
     (safety.pods_awaited, "pods of the canary are missing", lambda: but(canary(), lambda w: break_pods(w, "v2"))),
     (safety.pods_failed, "pods of the canary crash",
      lambda: but(canary(), lambda w: w.nature.update(v2="crashing"), World.tick, World.look)),
     (safety.check_failed, "a check fails",
-     lambda: but(canary("errors"), later(5), later(5), later(5), later(5))),
+     lambda: but(canary("errors"), *8 * [World.tick])),
     (safety.canary_lost, "the last pod of the canary is lost",
      lambda: but(canary(), lambda w: break_pods(w, "v2"), World.look)),
     (safety.traffic_switched, "traffic is to come through a gateway",
@@ -92,6 +118,7 @@ SPEAKS: list[tuple[Rule, str, Callable[[], World]]] = [
     (safety.frozen, "the spec asks for a pause", lambda: but(canary(), wants("v2", paused=True))),
     (safety.held, "it is paused by a person", lambda: but(canary(), asks("pause"), World.settle)),
     (safety.held, "the step asks for an approval", lambda: but(canary(), wants("v2", steps=[{"approval": True}]))),
+    (safety.no_way_back, "stable has no pod to go back to", lambda: but(unsafe(), World.look)),
     (safety.too_late, "the deadline is over", lambda: but(canary(), later(8000))),
     (progress.capacity_first, "a pod of the canary is not ready yet",
      lambda: but(canary(replicas=8), lambda w: break_pods(w, "v2", all_but=1), World.look)),
@@ -121,6 +148,8 @@ SILENT: list[tuple[Rule, str, Callable[[], World]]] = [
     (standing.superseded, "the canary is asked for", canary),
     (standing.held_without_canary, "nothing freezes it", lambda: but(serving(), wants("v2"))),
     (standing.started, "a canary is on its way", canary),
+    (safety.peak_noted, "there is no autoscaler", canary),
+    (safety.peak_noted, "the peak is known", lambda: but(scaled(), later(5), World.look)),
     (safety.pods_awaited, "its pods are ready", canary),
     (safety.pods_failed, "its pods are ready", canary),
     (safety.check_failed, "no check fails", canary),
@@ -135,6 +164,11 @@ SILENT: list[tuple[Rule, str, Callable[[], World]]] = [
     (safety.frozen, "the spec asks for no pause", canary),
     (safety.held, "nothing holds it", canary),
     (safety.too_late, "the deadline is not over", canary),
+    (safety.no_way_back, "stable has ready pods", lambda: prepared(serving())),
+    (safety.no_way_back, "the spec allows it", lambda: but(unsafe(allow={"noRollback": True}), World.look)),
+    (safety.no_way_back, "it has its weight already", lambda: but(canary(), lambda w: break_pods(w, "v1"))),
+    (back.return_over, "nobody rolled back", canary),
+    (back.return_over, "the spec asks for what it asked for", lambda: but(returned(), World.settle)),
     (progress.capacity_first, "all its pods are ready", canary),
     (progress.samples_first, "its pods are measured", lambda: prepared(serving())),
     (progress.samples_first, "it has its weight already", lambda: but(canary(), unmeasured)),

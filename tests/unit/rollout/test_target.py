@@ -9,7 +9,8 @@ import pytest
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.manifests.revision import Revision, revision_name
 from pilotage_operator.domain.rollout.target import Platform, contract_refused, resolve
-from tests.unit.rollout.world import NAME, PLATFORM, model_version
+from tests.unit.rollout.simulated import NAME
+from tests.unit.rollout.world import PLATFORM, model_version
 
 
 def spec(version: str = "v2", **server: Any) -> ModelDeploymentSpec:

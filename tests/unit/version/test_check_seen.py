@@ -16,7 +16,7 @@ REPORT: dict[str, Any] = {
     "step": "probe",
     "outcome": "passed",
     "report": [ROW],
-    "contract": {"inputs": [TENSOR], "outputs": [TENSOR], "hash": "0f" * 32},
+    "contract": {"inputs": [TENSOR], "outputs": [TENSOR | {"classes": ["0", "1"]}], "hash": "0f" * 32},
     "model": "fraud",
     "version": "3",
 }
@@ -28,6 +28,7 @@ def test_a_whole_report_is_read() -> None:
     assert (report.outcome, report.model, report.version) == ("passed", "fraud", "3")
     assert report.contract is not None
     assert report.contract.inputs[0].shape == (-1, 30)
+    assert report.contract.outputs[0].classes == ("0", "1")
     assert report.report[0].figure == "4e-07"
 
 

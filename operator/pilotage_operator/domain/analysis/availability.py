@@ -13,6 +13,7 @@ from pilotage_operator.domain.analysis.finding import length
 Scrapes = Mapping[Process, Sequence[float]]
 """When each process was scraped of late, oldest first; seconds since the epoch."""
 
+GONE = 4  # intervals without a scrape, and a process is taken to be gone
 LATE = 1.5  # by how much a scrape may be longer than the interval: they are not punctual
 
 
@@ -49,6 +50,18 @@ def availability(scrapes: Scrapes, *, stable: str, canary: str, instant: float, 
         )
         return Availability(False, "IntervalTooShort", message)
     return Availability(True, "Sampled", "Prometheus scrapes the pods of both versions")
+
+
+def fresh(scrapes: Scrapes, instant: float, interval: float) -> bool:
+    """Whether at an instant no sample was older than an interval; of processes that are still there.
+
+    Then no more than an interval lies between what is taken for the same interval of two processes.
+    """
+    for times in scrapes.values():
+        newest = max((time for time in times if time <= instant), default=None)
+        if newest is not None and interval <= instant - newest < GONE * interval:
+            return False
+    return True
 
 
 def unreachable(message: str) -> Availability:

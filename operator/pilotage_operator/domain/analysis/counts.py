@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 Counts = Mapping[str, int]
-"""Requests by HTTP code, or, of a histogram, requests not above an edge (`le`)."""
+"""Requests by HTTP code; of a histogram, requests not above an edge (`le`); values and rows by `labelled` keys."""
+
+Source = Literal["answers", "durations", "inputs", "classes", "outputs", "predictions"]
+"""What a check counts. `predictions` are classes and outputs together; all others stand in a snapshot as read."""
+
+APART = "\t"  # no label that a serving pod writes has one
+
+
+def labelled(kind: str, *labels: str) -> str:
+    """The key of a count that more than one label tells apart."""
+    return APART.join((kind, *labels))
+
+
+def labels_of(key: str) -> tuple[str, ...]:
+    """The kind and the labels that a key was made of."""
+    return tuple(key.split(APART))
 
 
 @dataclass(frozen=True)
@@ -31,11 +47,32 @@ Reading = Mapping[Process, Counts]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that was read of one deployment at one instant. What was not seen is missing, never 0."""
+    """All that was read of one deployment at one instant. What was not seen, or not asked for, is missing, never 0."""
 
     at: float
     answers: Reading  # by HTTP code
     durations: Reading = field(default_factory=dict)  # by edge in seconds
+    inputs: Reading = field(default_factory=dict)  # `rows`; `invalid` by feature and kind; `value` by feature and bin
+    classes: Reading = field(default_factory=dict)  # `class` by output and class
+    outputs: Reading = field(default_factory=dict)  # `bin` by output, column and bin
+
+    def of(self, source: Source) -> Reading:
+        """What a check counts, by process."""
+        match source:
+            case "answers":
+                return self.answers
+            case "durations":
+                return self.durations
+            case "inputs":  # a request that was refused is at least one row that did not come to the model
+                refused = {p: {REFUSED: counts.get("400", 0)} for p, counts in self.answers.items() if p in self.inputs}
+                return {p: {**counts, **refused.get(p, {})} for p, counts in self.inputs.items()}
+            case "classes":
+                return self.classes
+            case "outputs":
+                return self.outputs
+            case "predictions":
+                both = self.classes.keys() | self.outputs.keys()
+                return {p: {**self.classes.get(p, {}), **self.outputs.get(p, {})} for p in both}
 
 
 @dataclass(frozen=True)
@@ -71,6 +108,33 @@ def answered(counts: Counts) -> int:
 def timed(counts: Counts) -> int:
     """All requests, where they are counted by edge."""
     return counts.get("+Inf", 0)
+
+
+ROWS, REFUSED = "rows", "refused"
+
+
+def entered(counts: Counts) -> int:
+    """Rows that came to the model, and requests that were refused before."""
+    return counts.get(ROWS, 0) + counts.get(REFUSED, 0)
+
+
+def predicted(counts: Counts) -> int:
+    """Rows that were answered: the most that any one output counted."""
+    totals: dict[tuple[str, ...], int] = {}
+    for key, count in counts.items():
+        totals[labels_of(key)[:-1]] = totals.get(labels_of(key)[:-1], 0) + count
+    return max(totals.values(), default=0)
+
+
+REQUESTS: Mapping[Source, Callable[[Counts], int]] = {
+    "answers": answered,
+    "durations": timed,
+    "inputs": entered,
+    "classes": predicted,
+    "outputs": predicted,
+    "predictions": predicted,
+}
+"""How much one process did, by what was counted of it."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ RECENT = 0.9  # and in the figures that are shown
 
 @dataclass(frozen=True)
 class Evidence:
-    """Requests of both sides that were compared, and in how many seconds the canary's came."""
+    """Requests (or rows) of both sides that were compared, and in how many seconds the canary's came."""
 
     stable: int = 0
     canary: int = 0
     seconds: float = 0.0
+    unit: str = "requests"
 
     def after(self, interval: Interval) -> Evidence:
         stable, canary = interval.sides
@@ -32,7 +33,7 @@ class Evidence:
         return "unknown" if verdict == "pass" and min(self.stable, self.canary) < MIN_REQUESTS else verdict
 
     def __str__(self) -> str:
-        return f"{self.canary} canary, {self.stable} stable requests"
+        return f"{self.canary} canary, {self.stable} stable {self.unit}"
 
     def finding(self, name: str, verdict: Verdict, seen: str, figure: str, limit: str, needed: float) -> Finding:
         """A check's finding: `seen` is what was measured, in words; a good canary needs `needed` requests to pass."""
@@ -42,18 +43,18 @@ class Evidence:
             "unknown": f"{seen}; limit {limit}; {self.missing(needed)}",
         }
         eta = self.eta(needed) if verdict == "unknown" else ""
-        return Finding(name, verdict, figure, limit, str(self), said[verdict], eta)
+        return Finding(name, verdict, figure, limit, str(self), said[verdict], eta=eta)
 
     def missing(self, needed: float) -> str:
         """What an unknown waits for, where a good canary needs about so many requests to pass."""
         if needed == inf:
             return "the limit is so near to stable that a good canary hardly ever passes; allow more"
         if self.canary == 0:
-            return f"no request of both sides was counted yet; a good canary passes after about {_about(needed)}"
+            return f"no {self.unit} of both sides were counted yet; a good canary passes after about {_about(needed)}"
         if self.canary < needed:
-            return f"{self.canary} of about {_about(needed)} canary requests"
+            return f"{self.canary} of about {_about(needed)} canary {self.unit}"
         if min(self.stable, self.canary) < MIN_REQUESTS:
-            return f"both sides need {MIN_REQUESTS} requests"
+            return f"both sides need {MIN_REQUESTS} {self.unit}"
         return "not beyond chance yet, either way"
 
     def eta(self, needed: float) -> str:

@@ -18,6 +18,8 @@ class Finding:
     limit: str = ""  # what is allowed
     evidence: str = ""  # on how many requests of each side it rests
     message: str = ""  # what it means; of an unknown, what is missing
+    interval: str = ""  # between what the canary's figure lies, with 95 % confidence at this look
+    cause: str = ""  # where a failure comes from: a feature, a class, a bin, and both sides' counts
     eta: str = ""  # when there will be enough evidence, if traffic goes on like this
 
 

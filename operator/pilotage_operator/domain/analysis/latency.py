@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import ClassVar
 
-from pilotage_operator.domain.analysis.counts import Interval, PodCount
+from pilotage_operator.domain.analysis.confidence import wilson
+from pilotage_operator.domain.analysis.counts import Interval, PodCount, Source
 from pilotage_operator.domain.analysis.dispersion import Counted, Dispersion
 from pilotage_operator.domain.analysis.evidence import RECENT, Evidence, requests_to_pass
 from pilotage_operator.domain.analysis.finding import Finding
@@ -53,6 +55,8 @@ class Edges:
 class Latency:
     """Follows one check. `quantile` above 0 and below 1, `max_ratio` at least 1, `min_difference` in seconds."""
 
+    source: ClassVar[Source] = "durations"
+
     name: str
     quantile: float
     max_ratio: float
@@ -83,7 +87,7 @@ class Latency:
 
     def _compared(self, interval: Interval, stable: Histogram, canary: Histogram, edges: Edges) -> Latency:
         slow, slow_canary = above(stable, edges.worse.stable), above(canary, edges.worse.canary)
-        worse = Trial(slow, slow_canary, edges.worse.tail, excesses(edges.worse.tail, 0.0))
+        worse = Trial(slow, slow_canary, edges.worse.tail, excesses(edges.worse.tail, edges.worse.tail))
         better = Trial(
             above(stable, edges.better.stable),
             above(canary, edges.better.canary),
@@ -92,7 +96,7 @@ class Latency:
         )
         return replace(
             self,
-            comparison=self.comparison.after(worse, better, 0.0, self.dispersion.phi),
+            comparison=self.comparison.after(worse, better, self.dispersion.phi),
             dispersion=self.dispersion.after_both(slow, slow_canary),
             recent=(_discounted(self.recent[0], stable, RECENT), _discounted(self.recent[1], canary, RECENT)),
             evidence=self.evidence.after(interval),
@@ -135,7 +139,17 @@ class Latency:
             of_stable, of_canary = (milliseconds(quantile(h, self.quantile)) for h in self.recent)
             figure = f"{of_canary} (stable {of_stable})"
             seen = f"p{100 * self.quantile:g} of the canary is about {of_canary}, of stable {of_stable}"
-        return self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
+        finding = self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
+        return replace(finding, interval=self._interval())
+
+    def _interval(self) -> str:
+        """Between which edges the canary's quantile lies: where shares are that Wilson's interval has."""
+        of_canary = self.recent[1]
+        if not of_canary.get(inf):
+            return ""
+        shares = wilson(of_canary[inf], self.quantile * of_canary[inf], self.dispersion.phi)
+        low, high = (milliseconds(quantile(of_canary, share)) for share in shares)
+        return f"{low} to {high}"
 
 
 def above(histogram: Histogram, edge: float) -> Counted:

@@ -1,9 +1,10 @@
 """A sequential comparison of two rates, anytime-valid: it may be looked at after every interval.
 
-One e-process on each side of the limit L. For *fail* the null is p_canary <= p_stable + L: an interval's e-value is the
-likelihood ratio of an alternative (a, b) against its Kullback-Leibler projection on the null's edge (Turner and
-Grünwald, "Exact anytime-valid confidence intervals for contingency tables"), whose expectation is at most 1 for every
-pair of rates under the null, whatever the rates do from one interval to the next. For *pass* the sides are swapped.
+One e-process on each side of the limit, a line p_canary = slope · p_stable + rise. For *fail* the null is the side of
+it on which stable lies: an interval's e-value is the likelihood ratio of an alternative (a, b) against its
+Kullback-Leibler projection on that line (Turner and Grünwald, "Exact anytime-valid confidence intervals for contingency
+tables"), whose expectation is at most 1 for every pair of rates under the null, whatever the rates do from one interval
+to the next. For *pass* the sides are swapped.
 
 Evidence starts anew all the time, R_t = (R_{t-1} + w_t) · e_t (an e-detector: Shin, Ramdas and Rinaldo), so that a
 canary that turns bad late is found as fast as one that was bad from the start. Since Σ w_t = 1, R_t exceeds 1/α with a
@@ -20,7 +21,7 @@ from pilotage_operator.domain.analysis.dispersion import Counted
 from pilotage_operator.domain.analysis.finding import Verdict
 
 EXCESSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""What *fail* looks for: how far the canary is beyond the limit, in units of max(L, 0.004)."""
+"""What *fail* looks for: how far the canary is beyond the limit, in units of what the limit allows, at least 0.004."""
 LEAST_UNIT = 0.004
 INTERVALS_TO_FAIL = 3
 """One interval adds at most ln(1/α) / 3. Since weights are below 1, no rollback rests on fewer than four: the scrapes
@@ -41,19 +42,34 @@ def log_weight(t: int) -> float:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """The limit: where the canary's rate is `slope` times stable's and `rise` more."""
+
+    slope: float = 1.0
+    rise: float = 0.0
+
+    def at(self, rate: float) -> float:
+        """The canary's rate on the edge, where stable's is `rate`."""
+        return self.slope * rate + self.rise
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One interval seen from one side of the limit: counts, and the rates to test them with, fixed before it."""
+    """One interval seen from one side of the edge: counts, and the rates to test them with, fixed before it."""
 
     stable: Counted
     canary: Counted
     a: float  # stable's
-    rates: Sequence[float]  # the canary's, all on the same side of a + limit
+    rates: Sequence[float]  # the canary's, all on the same side of the edge
+    edge: Edge = Edge()
 
 
-def excesses(a: float, limit: float) -> tuple[float, ...]:
-    """The canary's rates that *fail* looks for, where stable's is `a`."""
-    edge, unit = a + limit, max(limit, LEAST_UNIT)
-    return tuple(min(edge + d * unit, 1 - 0.1 * (1 - edge)) for d in EXCESSES)
+def excesses(a: float, at_edge: float) -> tuple[float, ...]:
+    """The canary's rates that *fail* looks for, where stable's is `a` and the edge is above or below it."""
+    unit = max(abs(at_edge - a), LEAST_UNIT)
+    if at_edge < a:
+        return tuple(max(at_edge - d * unit, 0.1 * at_edge) for d in EXCESSES)
+    return tuple(min(at_edge + d * unit, 1 - 0.1 * (1 - at_edge)) for d in EXCESSES)
 
 
 @dataclass(frozen=True)
@@ -66,23 +82,23 @@ class Comparison:
     worse: tuple[float, ...] = field(default=(-inf,))  # ln R, one for each alternative
     better: tuple[float, ...] = field(default=(-inf,))
 
-    def after(self, worse: Trial, better: Trial, limit: float, phi: float) -> Comparison:
+    def after(self, worse: Trial, better: Trial, phi: float) -> Comparison:
         """With one more interval, in which both sides answered; its counts scatter `phi` times as much as chance."""
         was_worse = self.worse if self.intervals else self.worse * len(worse.rates)
         was_better = self.better if self.intervals else self.better * len(better.rates)
         grown = replace(self, intervals=self.intervals + 1)
         return replace(
             grown,
-            worse=tuple(grown._evidence(r, worse, b, limit, phi) for r, b in zip(was_worse, worse.rates, strict=True)),
+            worse=tuple(grown._evidence(r, worse, b, phi) for r, b in zip(was_worse, worse.rates, strict=True)),
             better=tuple(
-                min(PASS_CEILING, grown._evidence(r, better, b, limit, phi))
+                min(PASS_CEILING, grown._evidence(r, better, b, phi))
                 for r, b in zip(was_better, better.rates, strict=True)
             ),
         )
 
-    def _evidence(self, before: float, trial: Trial, b: float, limit: float, phi: float) -> float:
+    def _evidence(self, before: float, trial: Trial, b: float, phi: float) -> float:
         """ln R after a trial of one alternative."""
-        added = log_e(trial.stable, trial.canary, phi, (trial.a, b), limit)
+        added = log_e(trial.stable, trial.canary, phi, (trial.a, b), trial.edge)
         return log_sum((before, log_weight(self.intervals))) + min(log(1 / self.alpha) / INTERVALS_TO_FAIL, added)
 
     @property
@@ -95,30 +111,33 @@ class Comparison:
         return "unknown"
 
 
-def log_e(stable: Counted, canary: Counted, phi: float, rates: tuple[float, float], limit: float) -> float:
-    """ln of one interval's e-value: rates (a, b) against the nearest with b - a = limit, on counts divided by `phi`."""
+def log_e(stable: Counted, canary: Counted, phi: float, rates: tuple[float, float], edge: Edge) -> float:
+    """ln of one interval's e-value: rates (a, b) against the nearest on the edge, on counts divided by `phi`."""
     (n_s, e_s), (n_c, e_c), (a, b) = stable, canary, rates
-    x = project(n_s, n_c, rates, limit)
-    y = x + limit
+    x = project(n_s, n_c, rates, edge)
+    y = edge.at(x)
     ratio = e_s * log(a / x) + (n_s - e_s) * log((1 - a) / (1 - x))
     return (ratio + e_c * log(b / y) + (n_c - e_c) * log((1 - b) / (1 - y))) / phi
 
 
-def project(n_s: float, n_c: float, rates: tuple[float, float], limit: float) -> float:
-    """x such that (x, x + limit) is the Kullback-Leibler projection of `rates` on the edge.
+def project(n_s: float, n_c: float, rates: tuple[float, float], edge: Edge) -> float:
+    """x such that (x, y) with y = slope · x + rise is the Kullback-Leibler projection of `rates` on the edge.
 
-    The one root of n_s (a/x - (1-a)/(1-x)) + n_c (b/y - (1-b)/(1-y)) with y = x + limit, which falls in x: Newton's
-    steps, halving where one would leave the bracket between a and b - limit.
+    The one root of n_s (a/x - (1-a)/(1-x)) + slope · n_c (b/y - (1-b)/(1-y)), which falls in x: Newton's steps, halving
+    where one would leave the bracket between a and the place of b on the edge.
     """
     a, b = rates
-    low, high = max(min(a, b - limit), 1e-12), min(max(a, b - limit), 1 - limit - 1e-12)
-    x = min(max((n_s * a + n_c * (b - limit)) / (n_s + n_c), low), high)
+    slope, rise = edge.slope, edge.rise
+    below = (b - rise) / slope
+    low = max(min(a, below), -rise / slope + 1e-12, 1e-12)
+    high = min(max(a, below), (1 - rise) / slope - 1e-12, 1 - 1e-12)
+    x = min(max((n_s * a + n_c * below) / (n_s + n_c), low), high)
     for _ in range(100):
-        y = x + limit
-        value = n_s * (a / x - (1 - a) / (1 - x)) + n_c * (b / y - (1 - b) / (1 - y))
+        y = slope * x + rise
+        value = n_s * (a / x - (1 - a) / (1 - x)) + slope * n_c * (b / y - (1 - b) / (1 - y))
         low, high = (x, high) if value > 0 else (low, x)
-        slope = n_s * (a / x**2 + (1 - a) / (1 - x) ** 2) + n_c * (b / y**2 + (1 - b) / (1 - y) ** 2)
-        nearer = x + value / slope
+        fall = n_s * (a / x**2 + (1 - a) / (1 - x) ** 2) + slope**2 * n_c * (b / y**2 + (1 - b) / (1 - y) ** 2)
+        nearer = x + value / fall
         if not low <= nearer <= high:
             nearer = (low + high) / 2
         if abs(nearer - x) <= 1e-14 * x:

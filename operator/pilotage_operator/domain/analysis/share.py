@@ -9,6 +9,7 @@ from pilotage_operator.domain.analysis.counts import Seen
 
 DEVIATIONS = 4.0  # standard deviations: chance alone goes beyond in 1 of 16,000 looks
 SLACK = 0.1  # of the smaller share: what a late scrape or a connection that is still open moves
+LATELY = 20  # intervals
 LEAST_SHARE = 0.01  # so that weights of 0 and 100 have some slack too
 
 
@@ -25,10 +26,11 @@ def agrees(weight: int, canary: int, stable: int) -> bool:
 
 
 def observed_share(seen: Sequence[Seen], since: float) -> tuple[int, int]:
-    """Requests of the canary and of stable since a weight was written.
+    """Requests of the canary and of stable since a weight was written, of late: what was amiss before and is not any
+    more, as when one side had no pods for a while, is not held against the weight for ever.
 
     What an instant shows was scraped up to one scrape before it, and an interval is at least a scrape long: so an
     interval counts whose begin is one more interval after the change. (0, 0) until there is one.
     """
-    counted = [(canary, stable) for begin, end, canary, stable in seen if begin - (end - begin) >= since]
+    counted = [(canary, stable) for begin, end, canary, stable in seen if begin - (end - begin) >= since][-LATELY:]
     return sum(canary for canary, _ in counted), sum(stable for _, stable in counted)

@@ -19,11 +19,15 @@ SCHEMA = 1
 PROMOTED = f"{names.GROUP}/promoted"
 ATTEMPTS = f"{names.GROUP}/attempts"
 FAILED = f"{names.GROUP}/failed"
+ACTIONS = f"{names.GROUP}/actions"
 
 
 @dataclass(frozen=True)
 class Revision:
-    """`name` is the hash; `order` counts a deployment's revisions from 1; `failed` is the last failure's message."""
+    """`name` is the hash; `order` counts a deployment's revisions from 1; `failed` is the last failure's message.
+
+    `actions` are what people asked for while it was on its way, and was done or refused.
+    """
 
     name: str
     order: int
@@ -35,6 +39,7 @@ class Revision:
     promoted: bool = False
     attempts: int = 0
     failed: str = ""
+    actions: tuple[str, ...] = ()
     resource_version: str = ""
 
 
@@ -88,6 +93,8 @@ def controller_revision(deployment: dict[str, Any], revision: Revision) -> dict[
     annotations = {ATTEMPTS: str(revision.attempts), PROMOTED: str(revision.promoted).lower()}
     if revision.failed:
         annotations[FAILED] = revision.failed
+    if revision.actions:
+        annotations[ACTIONS] = " ".join(revision.actions)
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -119,5 +126,6 @@ def read_revision(body: dict[str, Any]) -> Revision:
         promoted=annotations.get(PROMOTED) == "true",
         attempts=int(annotations.get(ATTEMPTS, "0")),
         failed=annotations.get(FAILED, ""),
+        actions=tuple(annotations.get(ACTIONS, "").split()),
         resource_version=metadata.get("resourceVersion", ""),
     )

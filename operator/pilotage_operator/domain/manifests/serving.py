@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilotage_operator.api import names
-from pilotage_operator.api.modeldeployment import Traffic
+from pilotage_operator.api.modeldeployment import Autoscaling, Traffic
 from pilotage_operator.domain.manifests.pod import GRPC_PORT, HTTP_PORT
 from pilotage_operator.domain.manifests.revision import Revision, child_metadata
 
@@ -34,6 +34,23 @@ def deployment(owner: dict[str, Any], revision: Revision, replicas: int) -> dict
     }
 
 
+def autoscaler(owner: dict[str, Any], revision: str, scaling: Autoscaling, least: int) -> dict[str, Any]:
+    """The HorizontalPodAutoscaler of one revision, which never goes below `least`."""
+    name = names.child_name(owner["metadata"]["name"], revision)
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": scaling.cpu}}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": child_metadata(owner, name, revision),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": least,
+            "maxReplicas": max(scaling.max, least),
+            "metrics": [{"type": "Resource", "resource": cpu}],
+        },
+    }
+
+
 def service(owner: dict[str, Any], name: str, selected: str, revision: str = "") -> dict[str, Any]:
     """A Service named `name` on the pods of revision `selected`, or of all revisions where that is empty.
 
@@ -55,8 +72,10 @@ def service(owner: dict[str, Any], name: str, selected: str, revision: str = "")
     }
 
 
-def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, int]) -> dict[str, Any]:
+def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, int], mirror: str = "") -> dict[str, Any]:
     """The route of the deployment with each revision's share of the traffic, in percent.
+
+    `mirror` is the revision that gets a copy of every request; its answers are thrown away.
 
     gRPC is a rule of it, since a GRPCRoute on the same hostname would conflict; the shares are the same. It has no
     prefixes: a route below one shares its host with other models, and gRPC there would be the oldest one's.
@@ -68,6 +87,10 @@ def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, in
     else:  # the pods answer below /v2, whatever the prefix
         rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
         rules[0]["filters"] = [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    if mirror:
+        for rule, port in zip(rules, (SERVICE_PORT, GRPC_SERVICE_PORT), strict=False):
+            copy = {"group": "", "kind": "Service", "name": names.child_name(name, mirror), "port": port}
+            rule.setdefault("filters", []).append({"type": "RequestMirror", "requestMirror": {"backendRef": copy}})
     spec: dict[str, Any] = {"parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs], "rules": rules}
     if traffic.hostnames:
         spec["hostnames"] = list(traffic.hostnames)
@@ -110,3 +133,10 @@ def backend_weights(route: dict[str, Any], name: str) -> dict[str, int]:
     return {
         ref.get("name", "").removeprefix(prefix): int(ref.get("weight", 1)) for ref in rules[0].get("backendRefs") or []
     }
+
+
+def backend_mirror(route: dict[str, Any], name: str) -> str:
+    """The revision that gets a copy of every request by a route of ours; "" for none."""
+    rules = route.get("spec", {}).get("rules") or [{}]
+    copies = [f["requestMirror"]["backendRef"]["name"] for f in rules[0].get("filters") or [] if "requestMirror" in f]
+    return str(copies[0]).removeprefix(f"{name}-") if copies else ""

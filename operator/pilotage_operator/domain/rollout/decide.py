@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pilotage_operator.domain.rollout import commands, progress, recovery, safety, standing
+from pilotage_operator.domain.rollout import back, commands, progress, recovery, safety, standing
 from pilotage_operator.domain.rollout.decision import Decision, Rule, Situation
 
 RULES: tuple[Rule, ...] = (
     # which revision ought to be on its way
     recovery.status_was_lost,
     commands.obey,
+    back.return_over,
     standing.spec_unusable,
     standing.first_version,
     standing.at_rest,
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     standing.held_without_canary,
     standing.started,
     # back to safety, whatever else holds
+    safety.peak_noted,
     safety.pods_awaited,
     safety.pods_failed,
     safety.check_failed,
@@ -30,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     safety.held,
     safety.too_late,
     # forward, one act at a time
+    safety.no_way_back,
     progress.capacity_first,
     progress.samples_first,
     progress.weight_due,
@@ -47,6 +50,8 @@ def decide(s: Situation) -> Decision:
     for rule in RULES:
         decision = rule(s)
         if decision is not None:
+            if s.state.phase is None:  # a status from nowhere: what was asked for before is not for this one
+                decision = replace(decision, state=replace(decision.state, actions=commands.past(s)))
             return decision if rule in (progress.time_counted, progress.measuring) else _clock_stopped(decision)
     raise AssertionError("the last rule always has something to say")
 

@@ -10,7 +10,7 @@ from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.rollout.seen import Seen
 from pilotage_operator.domain.rollout.state import Canary, Failure, Reason, Stable, State
-from pilotage_operator.domain.rollout.traffic import by_gateway, desired, unconfirmed
+from pilotage_operator.domain.rollout.traffic import by_gateway, desired, full, unconfirmed
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ class Situation:
         return f"{stable.version} serves {100 - canary.weight} %, {canary.version} {canary.weight} %"
 
     @property
+    def full(self) -> int:
+        """Pods that all the traffic takes."""
+        return full(self.spec, self.state, self.seen)
+
+    @property
     def status_lost(self) -> bool:
         """Whether the status was lost, and nobody has looked yet."""
         return self.state.paused is not None and self.state.paused.reason is Reason.STATUS_LOST
@@ -119,11 +124,11 @@ def withdraw(
 ) -> Decision:
     """Takes the canary's traffic back to stable, and lets go of it once nothing reaches it."""
     canary = s.canary
-    if canary.weight:
-        if not s.seen.ready(s.stable.revision) and s.seen.ready(canary.revision):
+    if canary.weight or canary.shadow:
+        if canary.weight and not s.seen.ready(s.stable.revision) and s.seen.ready(canary.revision):
             down = f"{message}; but {s.stable.version} has no ready pods, so traffic stays where it is answered"
             return s.now_is(phase, reason, down, *happenings, again=POLL, **changes)
-        back = replace(canary, weight=0, weight_since=s.now)
+        back = replace(canary, weight=0, shadow=False, weight_since=s.now)
         return s.now_is(
             phase, reason, f"{message}; traffic is being taken back", *happenings, again=SOON, canary=back, **changes
         )
@@ -131,4 +136,14 @@ def withdraw(
     if missing:
         return s.now_is(phase, reason, f"{message}; {missing}", *happenings, again=POLL, **changes)
     retire_at = max(s.now, s.state.retire_at or s.now)
-    return s.now_is(phase, reason, message, *happenings, again=SOON, canary=None, retire_at=retire_at, **changes)
+    return s.now_is(
+        phase,
+        reason,
+        message,
+        *happenings,
+        again=SOON,
+        canary=None,
+        stable=replace(s.stable, peak=0),
+        retire_at=retire_at,
+        **changes,
+    )

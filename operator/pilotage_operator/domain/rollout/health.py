@@ -11,14 +11,8 @@ from pilotage_operator.domain.rollout.state import Reason
 
 REGISTRY_AWAY = 75  # exit code of `pilotage fetch`: another try may succeed
 RESTARTS = 2  # a pod that ended so often without becoming ready is in a crash loop
-WAITING_FOR_CLUSTER = (
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-)
+IMAGE = ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
+CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
 
 def ready(pod: dict[str, Any]) -> bool:
@@ -36,10 +30,15 @@ def trouble(pods: Iterable[dict[str, Any]]) -> Trouble | None:
 
 def _of_pod(pod: dict[str, Any]) -> Iterable[Trouble]:
     name, status = pod["metadata"]["name"], pod.get("status", {})
-    for condition in status.get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            message = f"pod {name} cannot be scheduled: {condition.get('message', '')}"
-            yield Trouble(False, Reason.CLUSTER_TROUBLE, message)
+    conditions = {c["type"]: c for c in status.get("conditions") or []}
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        message = f"pod {name} cannot be scheduled: {scheduled.get('message', '')}"
+        yield Trouble(False, Reason.UNSCHEDULABLE, message)
+    # The kubelet writes both conditions; only for a node that does not answer any more somebody else writes one.
+    if conditions.get("ContainersReady", {}).get("status") == "True" and "Ready" in conditions:
+        node = pod.get("spec", {}).get("nodeName", "")
+        yield Trouble(False, Reason.NODE_GONE, f"pod {name}: its node {node} does not answer")
     if status.get("reason"):  # Evicted, NodeLost, Preempting
         yield Trouble(False, Reason.CLUSTER_TROUBLE, f"pod {name} ended: {status['reason']}")
     for kind in ("initContainerStatuses", "containerStatuses"):
@@ -51,16 +50,17 @@ def _of_pod(pod: dict[str, Any]) -> Iterable[Trouble]:
 
 def _of_container(pod: str, container: dict[str, Any]) -> Trouble | None:
     waiting = container.get("state", {}).get("waiting") or {}
-    if waiting.get("reason") in WAITING_FOR_CLUSTER:
+    if waiting.get("reason") in (*IMAGE, *CONTAINER):
         message = f"pod {pod}, container {container['name']}: {waiting['reason']}, {waiting.get('message', '')}"
-        return Trouble(False, Reason.CLUSTER_TROUBLE, message)
+        reason = Reason.IMAGE_MISSING if waiting["reason"] in IMAGE else Reason.CLUSTER_TROUBLE
+        return Trouble(False, reason, message)
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
     if not ended or (ended.get("exitCode", 0) == 0 and container["name"] == "fetch"):
         return None
     restarts = int(container.get("restartCount", 0))
     message = f"pod {pod}, container {container['name']} ended with {_ending(ended)} after {restarts} restarts"
     if ended.get("exitCode") == REGISTRY_AWAY and container["name"] == "fetch":
-        return Trouble(False, Reason.CLUSTER_TROUBLE, message)
+        return Trouble(False, Reason.REGISTRY_AWAY, message)
     looping = restarts >= RESTARTS or (restarts >= 1 and waiting.get("reason") == "CrashLoopBackOff")
     if not looping:
         return None

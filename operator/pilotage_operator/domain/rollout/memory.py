@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pilotage_operator.api.deploymentstatus import FailedRevision, ModelDeploymentStatus
+from pilotage_operator.api.deploymentstatus import FailedRevision, ModelDeploymentStatus, ReturnedRevision
 from pilotage_operator.api.deploymentstatus import Pause as PauseStatus
-from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Stable, State
+from pilotage_operator.domain.rollout.state import Canary, Failure, Pause, Reason, Returned, Stable, State
 
 
 def instant(seconds: float | None) -> datetime | None:
@@ -39,7 +39,16 @@ def recall(status: ModelDeploymentStatus) -> State:
         phase=status.phase,
         reason=_reason(status.reason, Reason.MEASURING),
         message=status.message,
-        stable=Stable(stable.revision, stable.model_version, epoch(stable.since)) if stable else None,
+        stable=None
+        if stable is None
+        else Stable(
+            stable.revision,
+            stable.model_version,
+            epoch(stable.since),
+            stable.attempt,
+            stable.peak,
+            stable.previous,
+        ),
         canary=None
         if canary is None
         else Canary(
@@ -55,6 +64,9 @@ def recall(status: ModelDeploymentStatus) -> State:
             measured_until=epoch(canary.measured_at),
             waiting_since=epoch(canary.waiting_since),
             idle_seconds=canary.idle_seconds,
+            shadow=canary.shadow,
+            no_return=canary.no_return,
+            returning=canary.returning,
         ),
         failed=None
         if failed is None
@@ -75,8 +87,30 @@ def recall(status: ModelDeploymentStatus) -> State:
             epoch(paused.at) or 0.0,
             paused.by,
         ),
+        returned=_returned(status.returned),
         retire_at=epoch(status.retire_at),
         actions=status.actions,
+    )
+
+
+def _returned(back: ReturnedRevision | None) -> Returned | None:
+    if back is None:
+        return None
+    at = epoch(back.at) or 0.0
+    return Returned(back.asked, back.revision, back.model_version, back.message, at, back.by, back.retry)
+
+
+def returned_status(back: Returned | None) -> ReturnedRevision | None:
+    if back is None:
+        return None
+    return ReturnedRevision(
+        asked=back.asked,
+        revision=back.revision,
+        model_version=back.version,
+        message=back.message,
+        by=back.by,
+        at=_instant(back.at),
+        retry=back.retry,
     )
 
 

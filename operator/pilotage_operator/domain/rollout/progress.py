@@ -7,6 +7,7 @@ from math import floor
 
 from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.durations import seconds
+from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.rollout.decision import POLL, SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.safety import on_fail, phase
 from pilotage_operator.domain.rollout.state import Canary, Reason, Stable
@@ -14,6 +15,7 @@ from pilotage_operator.domain.rollout.traffic import (
     baking,
     by_gateway,
     canary_pods,
+    shadowing,
     share_unconfirmed,
     step_weight,
 )
@@ -23,8 +25,9 @@ CONNECTION_SPREAD = 1.2  # connections live up to this much longer than they are
 
 
 def judged(s: Situation) -> bool:
-    """Whether metrics decide now: not without checks, and not in a bake that has no control group."""
-    return bool(s.spec.analysis.checks) and not (baking(s.spec, s.canary) and step_weight(s.spec, s.canary) >= 100)
+    """Whether metrics decide now: not without checks, and not where the canary has all, so that nothing is left to
+    compare it with."""
+    return bool(s.spec.analysis.checks) and step_weight(s.spec, s.canary) < 100
 
 
 def capacity_first(s: Situation) -> Decision | None:
@@ -40,8 +43,11 @@ def capacity_first(s: Situation) -> Decision | None:
 
 
 def samples_first(s: Situation) -> Decision | None:
-    """No user is sent to a canary that is not measured yet: first Prometheus is seen to scrape its pods."""
-    if s.canary.weight or not judged(s) or s.seen.metrics.available:
+    """No user is sent to a canary that is not measured yet: first Prometheus is seen to scrape its pods.
+
+    Where stable is down there is nobody to compare it with, and nobody else to answer.
+    """
+    if s.canary.weight or not judged(s) or s.seen.metrics.available or not s.seen.ready(s.stable.revision):
         return None
     message = f"{s.canary.version} gets no traffic before it is measured: {s.seen.metrics.message}"
     return s.now_is(phase(s), Reason.METRICS_UNAVAILABLE, message, again=POLL)
@@ -52,8 +58,8 @@ def weight_due(s: Situation) -> Decision | None:
 
     Time counts at one weight alone, so that no time at a step is taken for the bake's where steps are edited away.
     """
-    canary, weight = s.canary, step_weight(s.spec, s.canary)
-    if canary.weight == weight:
+    canary, weight, shadow = s.canary, step_weight(s.spec, s.canary), shadowing(s.spec, s.canary)
+    if (canary.weight, canary.shadow) == (weight, shadow):
         return None
     missing = s.unconfirmed()
     if missing:
@@ -66,18 +72,20 @@ def weight_due(s: Situation) -> Decision | None:
     changed = replace(
         canary,
         weight=weight,
+        shadow=shadow,
         weight_since=s.now,
         measured_since=s.now if canary.measured_since is None else canary.measured_since,
         measured_seconds=0.0,
     )
-    told = Happening("WeightChanged", f"{canary.version} is to get {weight} %")
+    share = "a copy of all requests" if shadow else f"{weight} %"
+    told = Happening("WeightChanged", f"{canary.version} is to get {share}")
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", told, again=SOON, canary=changed)
 
 
 def weight_unconfirmed(s: Situation) -> Decision | None:
     """The clock and every scale-down wait until the weight is seen to be in force."""
     canary, gateway = s.canary, by_gateway(s.spec)
-    if gateway and canary.weight < 100 and not s.seen.ready(s.stable.revision):
+    if canary.weight < 100 and not s.seen.ready(s.stable.revision):
         message = f"{s.stable.version} has no ready pod, so that {canary.version} answers all until it has"
         alone = replace(canary, weight_since=None)
         return s.now_is(phase(s), Reason.STABLE_UNAVAILABLE, message, again=POLL, canary=alone)
@@ -86,7 +94,7 @@ def weight_unconfirmed(s: Situation) -> Decision | None:
         return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", again=SOON, canary=again)
     missing = s.unconfirmed()
     if not missing and judged(s) and s.seen.metrics.available:
-        missing = share_unconfirmed(canary, s.seen.metrics, gateway, s.now)
+        missing = share_unconfirmed(canary, s.seen.metrics, gateway and not canary.shadow, s.now)
     if not missing and not gateway and s.seen.root is not None and not s.seen.root.endpoints.get(canary.revision):
         missing = f"no endpoint of {canary.version} is behind the Service yet"
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, missing, again=_next_look(s)) if missing else None
@@ -125,16 +133,22 @@ def _measuring(s: Situation, canary: Canary) -> str:
     steps = s.spec.rollout.steps
     if baking(s.spec, canary):
         where, least = "bake", s.spec.rollout.bake.for_
-        if step_weight(s.spec, canary) >= 100 and s.spec.analysis.checks:
-            where = "bake without a control group, so that only the pods' health counts"
     else:
         where, least = f"step {canary.step + 1} of {len(steps)}", steps[canary.step].for_
-    checks = ", ".join(
-        f"{f.name} {f.verdict}" + (f" ({f.message})" if f.verdict == "unknown" else "") for f in s.seen.metrics.findings
-    )
+    if s.spec.analysis.checks and not judged(s):
+        absolute = " and queries count" if any(check.query for check in s.spec.analysis.checks) else " counts"
+        where = f"{where} without a control group, so that only the pods' health{absolute}"
+    checks = ", ".join(f"{f.name} {f.verdict}{_missing(f)}" for f in s.seen.metrics.findings)
     return f"{where}, {canary.measured_seconds:.0f} s of {least} measured" + (
         f"; {checks}" if checks and judged(s) else ""
     )
+
+
+def _missing(finding: Finding) -> str:
+    """What an unknown waits for, and how long that will take if traffic goes on like this."""
+    if finding.verdict != "unknown":
+        return ""
+    return f" ({finding.message}{f', enough in about {finding.eta}' if finding.eta else ''})"
 
 
 def step_done(s: Situation) -> Decision | None:
@@ -150,6 +164,8 @@ def step_done(s: Situation) -> Decision | None:
 
 
 def _passed(s: Situation) -> bool:
+    if not judged(s):
+        return True
     gating = [f for f in s.seen.metrics.findings if on_fail(s, f) != "observe"]
     enough = len(s.seen.metrics.findings) == len(s.spec.analysis.checks)
     if s.spec.rollout.on_low_traffic == "advance":
@@ -160,18 +176,22 @@ def _passed(s: Situation) -> bool:
 def promoted(s: Situation) -> Decision | None:
     """The bake is over: the canary becomes stable; the old one's pods stay until its connections are waited out."""
     canary = s.canary
-    if not baking(s.spec, canary) or canary.measured_seconds < seconds(s.spec.rollout.bake.for_) or s.unconfirmed():
+    enough = canary.returning or canary.measured_seconds >= seconds(s.spec.rollout.bake.for_)
+    if not baking(s.spec, canary) or not enough or s.unconfirmed():
         return None
     lifetime = s.connection_seconds * CONNECTION_SPREAD
     shifted = s.now if by_gateway(s.spec) or canary.weight_since is None else canary.weight_since
-    told = Happening("Promoted", f"{canary.version} is stable now, in the place of {s.stable.version}")
+    word = "Returned" if canary.returning else "Promoted"
+    told = Happening(word, f"{canary.version} is stable now, in the place of {s.stable.version}")
+    before = "" if canary.returning else s.stable.revision
     changes = {
-        "stable": Stable(canary.revision, canary.version, s.now),
+        "stable": Stable(canary.revision, canary.version, s.now, canary.attempt, previous=before),
         "canary": None,
-        "failed": None,
+        "failed": s.state.failed if s.state.returned is not None else None,
         "retire_at": max(s.now, shifted + lifetime, s.state.retire_at or s.now),
     }
-    return s.now_is(Phase.HEALTHY, Reason.PROMOTED, "promoted", told, again=SOON, **changes)
+    after = Phase.HEALTHY if s.state.returned is None else Phase.ROLLED_BACK
+    return s.now_is(after, Reason.PROMOTED, "promoted", told, again=SOON, **changes)
 
 
 def measuring(s: Situation) -> Decision:

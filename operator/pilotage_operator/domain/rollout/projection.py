@@ -11,8 +11,9 @@ from pilotage_operator.domain.manifests import serving
 from pilotage_operator.domain.manifests.revision import Revision, controller_revision
 from pilotage_operator.domain.rollout.decision import Situation
 from pilotage_operator.domain.rollout.state import State
-from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, in_traffic, unconfirmed
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, desired, full, in_traffic, unconfirmed
 
+ACTIONS_KEPT = 20  # of people, for one revision
 REVISIONS_KEPT = 10  # snapshots of versions that are not served any more
 
 
@@ -42,31 +43,57 @@ def project(s: Situation, state: State, owner: dict[str, Any], revisions: Mappin
     for revision, replicas in wanted.items():
         if revision in revisions:
             keep.append(serving.deployment(owner, revisions[revision], replicas))
+            keep += _autoscaler(s, state, owner, revision)
             keep.append(serving.service(owner, names.child_name(name, revision), revision, revision))
     if want is not None:
         keep.append(serving.service(owner, name, want.root))
         if by_gateway(s.spec) and s.spec.traffic is not None:
-            keep.append(serving.http_route(owner, s.spec.traffic, want.weights))
+            keep.append(serving.http_route(owner, s.spec.traffic, want.weights, want.mirror))
     left = [r for r in retiring if r not in gone]
     later = None
     if left:
         later = max(1.0, state.retire_at - s.now) if state.retire_at is not None and not ready else 5.0
-    pinned = {*wanted, *retiring, s.seen.target.revision}
+    pinned = {*wanted, *retiring, s.seen.target.revision, state.stable.previous if state.stable else ""}
     return Plan(tuple(keep), gone, tuple(_forgotten(pinned, revisions)), later)
 
 
 def _replicas(s: Situation, state: State) -> dict[str, int]:
-    """Pods by revision."""
-    wanted = {state.stable.revision: s.spec.replicas} if state.stable else {}
+    """Pods by revision. Those of an autoscaler are written as it left them: where it was faster, ours is refused."""
+    wanted = {state.stable.revision: full(s.spec, state, s.seen)} if state.stable else {}
     if state.canary is not None:
-        wanted[state.canary.revision] = canary_pods(s.spec, state, state.canary, s.seen)
+        least, scaling = canary_pods(s.spec, state, state.canary, s.seen), s.spec.autoscaling
+        workload = s.seen.workloads.get(state.canary.revision)
+        if scaling is not None and workload is not None and _scales(s, state, state.canary.revision):
+            least = max(least, min(workload.wanted, scaling.max))
+        wanted[state.canary.revision] = least
     return wanted
+
+
+def _scales(s: Situation, state: State, revision: str) -> bool:
+    """Whether a revision has an autoscaler. Where pods make the share, a canary's number of them is its share."""
+    canary = state.canary
+    return canary is None or canary.revision != revision or by_gateway(s.spec) or canary.weight >= 100
+
+
+def _autoscaler(s: Situation, state: State, owner: dict[str, Any], revision: str) -> Iterable[dict[str, Any]]:
+    """Stable is held at its peak while a rollout goes on; a canary has at least the pods of its weight."""
+    scaling, canary = s.spec.autoscaling, state.canary
+    if scaling is None or not _scales(s, state, revision):
+        return
+    least = scaling.min
+    if canary is not None and canary.revision == revision:
+        least = canary_pods(s.spec, state, canary, s.seen)
+    elif canary is not None:
+        least = full(s.spec, state, s.seen)
+    yield serving.autoscaler(owner, revision, scaling, least)
 
 
 def _annotated(state: State, revisions: Mapping[str, Revision]) -> Iterable[Revision]:
     """The snapshots with their verdicts, as far as the state knows something that they do not say yet."""
     for revision in revisions.values():
-        now = revision
+        asked = [k for k in state.actions if k.split("/")[2:3] == [revision.name]][-ACTIONS_KEPT:]
+        done = [k for k in asked if k not in revision.actions]
+        now = replace(revision, actions=(*revision.actions, *done)[-ACTIONS_KEPT:]) if done else revision
         if state.stable is not None and state.stable.revision == revision.name and state.stable.since is not None:
             now = replace(now, promoted=True, failed="")
         if state.canary is not None and state.canary.revision == revision.name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pilotage_operator.api.deploymentstatus import Phase
+from pilotage_operator.domain.rollout.commands import past
 from pilotage_operator.domain.rollout.decision import SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.seen import Workload
 from pilotage_operator.domain.rollout.state import Canary, Pause, Reason, Stable
@@ -18,10 +19,12 @@ def status_was_lost(s: Situation) -> Decision | None:
         return None
     stable = _found_stable(s)
     others = [w for w in s.seen.workloads.values() if w.revision != stable.revision and in_traffic(w.revision, s.seen)]
-    canary = _found_canary(s, max(others, key=lambda w: w.order)) if others else None
+    beside = s.spec.replicas if s.spec.autoscaling is None else stable.wanted
+    canary = _found_canary(s, max(others, key=lambda w: w.order), beside) if others else None
     proven = s.now if stable.promoted or stable.ready else None
-    actions = tuple(command.id for command in s.seen.commands)
-    changes = {"stable": Stable(stable.revision, stable.version, proven), "actions": actions}
+    known = s.seen.revisions.get(stable.revision)
+    taken = Stable(stable.revision, stable.version, proven, max(1, known.attempts if known else 1))
+    changes = {"stable": taken, "actions": past(s)}
     told = Happening("StatusLost", f"status was lost; {stable.version} is taken for the stable version", warning=True)
     if canary is None and (proven is None or s.seen.target.revision == stable.revision):
         phase, reason = (
@@ -46,17 +49,29 @@ def _found_stable(s: Situation) -> Workload:
     return min(workloads.values(), key=lambda w: w.order)
 
 
-def _found_canary(s: Situation, found: Workload) -> Canary:
-    """The canary with its weight frozen as it was found."""
+def _found_canary(s: Situation, found: Workload, beside: int) -> Canary:
+    """The canary with its weight frozen as it was found; stable has so many pods `beside` it."""
     steps, gateway = s.spec.rollout.steps, by_gateway(s.spec)
     weighted = [(i, step.weight) for i, step in enumerate(steps) if step.weight]
-    if gateway and s.seen.route is not None:
+    shadow = gateway and s.seen.route is not None and s.seen.route.mirror == found.revision
+    if shadow:
+        step, weight = next((i for i, step in enumerate(steps) if step.shadow), 0), 0
+    elif gateway and s.seen.route is not None:
         weight = s.seen.route.weights.get(found.revision, 0)
         step = next((i for i, w in weighted if w >= weight), len(steps))
     elif s.seen.root is not None and s.seen.root.revision == found.revision:
         weight, step = 100, len(steps)
     else:
-        fits = [(i, w) for i, w in weighted if pods_for(w, s.spec.replicas, gateway=False) >= found.wanted]
+        fits = [(i, w) for i, w in weighted if pods_for(w, beside, gateway=False) >= found.wanted]
         step, weight = fits[0] if fits else weighted[-1] if weighted else (len(steps), 99)
     attempts = s.seen.target.attempts if s.seen.target.revision == found.revision else 1
-    return Canary(found.revision, found.version, max(1, attempts), s.now, step=step, weight=weight, weight_since=s.now)
+    return Canary(
+        found.revision,
+        found.version,
+        max(1, attempts),
+        s.now,
+        step=step,
+        weight=weight,
+        weight_since=s.now,
+        shadow=shadow,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pilotage_operator.api.conditions import Condition, ConditionType, set_condition
+from pilotage_operator.api.conditions import Condition, ConditionReason, ConditionType, set_condition
 from pilotage_operator.api.deploymentstatus import (
     CanaryRevision,
     CheckResult,
@@ -17,10 +17,10 @@ from pilotage_operator.api.deploymentstatus import (
 )
 from pilotage_operator.domain.manifests.revision import Revision
 from pilotage_operator.domain.rollout.decision import Decision, Situation
-from pilotage_operator.domain.rollout.memory import failed_status, instant, pause_status
+from pilotage_operator.domain.rollout.memory import failed_status, instant, pause_status, returned_status
 from pilotage_operator.domain.rollout.progress import judged
 from pilotage_operator.domain.rollout.state import Reason, State
-from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, step_pods
+from pilotage_operator.domain.rollout.traffic import by_gateway, canary_pods, full, step_pods
 
 HISTORY = 50
 WAITING = (Reason.WAITING_FOR_VERSION, Reason.STARTING_PODS, Reason.SCALING)
@@ -53,6 +53,7 @@ def report(
         canary=_canary(s, state, revisions),
         failed=failed_status(state.failed),
         paused=pause_status(state.paused),
+        returned=returned_status(state.returned),
         retire_at=instant(state.retire_at),
         checks=_checks(s, state, before),
         actions=state.actions,
@@ -105,8 +106,11 @@ def _stable(s: Situation, state: State, revisions: Mapping[str, Revision]) -> St
         weight=100 - (state.canary.weight if state.canary else 0),
         observed_share=None if share is None else round(1 - share, 3),
         ready=s.seen.ready(stable.revision),
-        replicas=s.spec.replicas,
+        replicas=full(s.spec, state, s.seen),
         since=instant(stable.since),
+        attempt=stable.attempt,
+        peak=stable.peak,
+        previous=stable.previous,
     )
 
 
@@ -133,6 +137,9 @@ def _canary(s: Situation, state: State, revisions: Mapping[str, Revision]) -> Ca
         measured_seconds=canary.measured_seconds,
         waiting_since=instant(canary.waiting_since),
         idle_seconds=round(canary.idle_seconds, 3),
+        shadow=canary.shadow,
+        no_return=canary.no_return,
+        returning=canary.returning,
     )
 
 
@@ -148,9 +155,11 @@ def _checks(s: Situation, state: State, before: ModelDeploymentStatus) -> tuple[
             name=f.name,
             verdict=f.verdict,
             figure=f.figure,
+            interval=f.interval,
             limit=f.limit,
             evidence=f.evidence,
             message=f.message,
+            cause=f.cause,
             eta=f.eta,
             on_fail=on_fail.get(f.name, "observe"),
         )
@@ -173,28 +182,31 @@ def _conditions(s: Situation, state: State, generation: int, now: datetime) -> I
     canary = state.canary
     if canary is not None and canary.weight >= 100:
         ready = max(ready, s.seen.ready(canary.revision))
-    at_rest = state.phase is Phase.HEALTHY
-    yield holds(ConditionType.READY, at_rest and ready >= s.spec.replicas, state.reason, state.message)
+    at_rest, all_pods = state.phase is Phase.HEALTHY, full(s.spec, state, s.seen)
+    yield holds(ConditionType.READY, at_rest and ready >= all_pods, state.reason, state.message)
     moving = state.phase in (Phase.INITIALIZING, Phase.PROGRESSING, Phase.BAKING)
     yield holds(ConditionType.PROGRESSING, moving, state.reason, state.message)
     failing = state.phase in (Phase.ROLLED_BACK, Phase.INVALID)
     stuck = state.phase is Phase.INITIALIZING and state.reason not in WAITING
-    yield holds(ConditionType.DEGRADED, failing or stuck or (ready == 0 and not moving), state.reason, state.message)
+    down = ready == 0 and state.phase is not Phase.INITIALIZING
+    yield holds(ConditionType.DEGRADED, failing or stuck or down, state.reason, state.message)
     if canary is None:
         return
     if s.state.canary is not None and judged(s):
         metrics = s.seen.metrics
-        reason = "Sampled" if metrics.available else "NoSamples"
+        reason = ConditionReason.SAMPLED if metrics.available else ConditionReason.NO_SAMPLES
         yield holds(ConditionType.METRICS_AVAILABLE, metrics.available, reason, metrics.message)
     missing = replace(s, state=state).unconfirmed()
-    yield holds(ConditionType.WEIGHT_CONFIRMED, not missing, "InForce" if not missing else "Changing", missing)
+    reason = ConditionReason.CHANGING if missing else ConditionReason.IN_FORCE
+    yield holds(ConditionType.WEIGHT_CONFIRMED, not missing, reason, missing)
     if not by_gateway(s.spec) and 0 < canary.weight < 100:
-        pods = step_pods(s.spec, canary)
-        share = 100 * pods / (pods + s.spec.replicas)
-        text = f"{canary.weight} % is asked for; {pods} of {pods + s.spec.replicas} pods give {share:.0f} %"
+        pods = step_pods(s.spec, state, canary, s.seen)
+        share = 100 * pods / (pods + all_pods)
+        text = f"{canary.weight} % is asked for; {pods} of {pods + all_pods} pods give {share:.0f} %"
         exact = round(share) == canary.weight
-        yield holds(ConditionType.WEIGHT_APPROXIMATE, not exact, "ReplicaShares", text)
+        yield holds(ConditionType.WEIGHT_APPROXIMATE, not exact, ConditionReason.REPLICA_SHARES, text)
     back = state.stable is not None and s.seen.ready(state.stable.revision) > 0
     name = state.stable.version if state.stable else "nothing"
     text = f"{name} is warm" if back else f"{name} has no ready pods to go back to"
-    yield holds(ConditionType.ROLLBACK_AVAILABLE, back, "Warm" if back else "NotReady", text)
+    reason = ConditionReason.WARM if back else ConditionReason.NOT_READY
+    yield holds(ConditionType.ROLLBACK_AVAILABLE, back, reason, text)

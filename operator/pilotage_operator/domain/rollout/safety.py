@@ -8,12 +8,14 @@ from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.rollout.decision import POLL, SOON, Decision, Happening, Situation, withdraw
-from pilotage_operator.domain.rollout.state import Pause, Reason
+from pilotage_operator.domain.rollout.state import CLUSTERS, Pause, Reason
 from pilotage_operator.domain.rollout.traffic import baking, by_gateway, canary_pods
 
 
 def phase(s: Situation) -> Phase:
     """Where a canary is that nothing ends."""
+    if s.canary.returning:
+        return Phase.ROLLED_BACK
     if s.state.paused is not None:
         return Phase.PAUSED
     return Phase.BAKING if baking(s.spec, s.canary) else Phase.PROGRESSING
@@ -35,6 +37,14 @@ def pause(s: Situation, reason: Reason, message: str) -> Decision:
     return s.now_is(Phase.PAUSED, reason, message, told, again=POLL, canary=canary, paused=paused)
 
 
+def peak_noted(s: Situation) -> Decision | None:
+    """Stable is held at the most pods that its autoscaler gave it, so that the way back is always wide enough."""
+    most = s.full if s.spec.autoscaling is not None else 0
+    if most == s.stable.peak:
+        return None
+    return Decision(replace(s.state, stable=replace(s.stable, peak=most)), again=SOON)
+
+
 def pods_awaited(s: Situation) -> Decision | None:
     """Notes since when pods are missing. What the cluster's own trouble took does not count against the version."""
     canary, workload = s.canary, s.seen.workloads.get(s.canary.revision)
@@ -52,7 +62,7 @@ def pods_awaited(s: Situation) -> Decision | None:
 def _cluster_recovered(s: Situation) -> bool:
     workload = s.seen.workloads.get(s.canary.revision)
     trouble = workload.trouble if workload else None
-    return s.state.paused is None and s.state.reason is Reason.CLUSTER_TROUBLE and trouble is None
+    return s.state.paused is None and s.state.reason in CLUSTERS and trouble is None
 
 
 def pods_failed(s: Situation) -> Decision | None:
@@ -66,16 +76,18 @@ def pods_failed(s: Situation) -> Decision | None:
     if since is None or s.now - since <= seconds(s.spec.rollout.ready_deadline):
         return None
     late = f"{workload.ready} of {need} pods ready after {s.spec.rollout.ready_deadline}"
-    if trouble is not None:
-        return pause(s, Reason.CLUSTER_TROUBLE, f"{late}: {trouble.message}; that is not the version's fault")
-    if s.state.paused is not None and s.state.paused.reason is Reason.CLUSTER_TROUBLE:
+    if s.state.paused is not None and s.state.paused.reason in CLUSTERS:
         return None  # its time begins when a person resumes
+    if trouble is not None and s.canary.returning:
+        return None  # a person has decided already: it waits for the cluster, and the other one serves on
+    if trouble is not None:
+        return pause(s, trouble.reason, f"{late}: {trouble.message}; that is not the version's fault")
     return fail(s, Reason.NOT_READY_IN_TIME, f"{s.canary.version} rolled back: {late}")
 
 
 def check_failed(s: Situation) -> Decision | None:
     """A check that is proven to fail does what its onFail says; observing says it in the status alone."""
-    if s.status_lost:
+    if s.status_lost or s.canary.returning:
         return None
     for finding in s.seen.metrics.findings:
         if finding.verdict == "fail":
@@ -124,16 +136,18 @@ def unpaused(s: Situation) -> Decision | None:
     if paused is None:
         return None
     thawed = paused.reason is Reason.PAUSED_BY_SPEC and not s.spec.rollout.paused
-    if thawed or (paused.reason is Reason.AWAITING_APPROVAL and not _at_approval(s)):
+    approved = paused.reason is Reason.AWAITING_APPROVAL and not _at_approval(s)
+    safe_again = paused.reason is Reason.NO_WAY_BACK and not _without_return(s)
+    if thawed or approved or safe_again:
         canary = replace(s.canary, idle_seconds=s.rested())
-        moving = Phase.BAKING if baking(s.spec, canary) else Phase.PROGRESSING
+        moving = phase(replace(s, state=replace(s.state, paused=None)))
         return s.now_is(moving, Reason.MEASURING, "goes on", again=SOON, paused=None, canary=canary)
     return None
 
 
 def frozen(s: Situation) -> Decision | None:
     """`spec.rollout.paused`: nothing moves but back to safety."""
-    if s.spec.rollout.paused and s.state.paused is None:
+    if s.spec.rollout.paused and s.state.paused is None and not s.canary.returning:
         return pause(s, Reason.PAUSED_BY_SPEC, "spec.rollout.paused is set; remove it to go on")
     return None
 
@@ -153,9 +167,30 @@ def held(s: Situation) -> Decision | None:
     return None
 
 
+def no_way_back(s: Situation) -> Decision | None:
+    """No version starts that could not be taken back, unless the spec allows it or a person approves."""
+    if not _without_return(s):
+        return None
+    message = (
+        f"{s.canary.version} does not start, since {s.stable.version} has no ready pod to go back to; "
+        "annotate approve, or set spec.rollout.allow.noRollback"
+    )
+    return pause(s, Reason.NO_WAY_BACK, message)
+
+
+def _without_return(s: Situation) -> bool:
+    """Not yet started, nothing to go back to, and nobody said that it may; what was trusted before may always."""
+    canary, known = s.canary, s.seen.revisions.get(s.canary.revision)
+    allowed = s.spec.rollout.allow.no_rollback or canary.no_return or canary.returning
+    begun = canary.weight > 0 or canary.measured_since is not None or (known is not None and known.promoted)
+    return not allowed and not begun and not s.seen.ready(s.stable.revision)
+
+
 def too_late(s: Situation) -> Decision | None:
     """After the deadline a person decides; the time that people took does not count."""
-    if s.now - s.canary.started_at - s.canary.idle_seconds <= seconds(s.spec.rollout.progress_deadline):
+    if s.canary.returning or s.now - s.canary.started_at - s.canary.idle_seconds <= seconds(
+        s.spec.rollout.progress_deadline
+    ):
         return None
     missing = [f"{f.name} {f.message}" for f in s.seen.metrics.findings if f.verdict != "pass"]
     why = "; ".join(missing) or s.state.message.partition(": ")[2]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pilotage_operator.domain.analysis.finding import Finding
+from pilotage_operator.domain.manifests.revision import Revision
 from pilotage_operator.domain.rollout.state import Reason
 
 
@@ -44,11 +45,15 @@ class Root:
 
 @dataclass(frozen=True)
 class Route:
-    """The HTTPRoute: percent by revision, and whether our parents take it as it is now written."""
+    """The HTTPRoute: percent by revision, and whether our parents take it as it is now written.
+
+    `mirror` is the revision that gets a copy of the requests, "" for none.
+    """
 
     weights: Mapping[str, int]
     accepted: bool
     message: str = ""
+    mirror: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,25 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Command:
-    """What a person asked for by annotation."""
+    """What a person asked for by annotation; `to` is the revision that a rollback goes back to, where it is named.
+
+    `problem`: why its value cannot be read. `word`: the value, as far as it is remembered.
+    """
 
     action: str
     id: str
     revision: str
     attempt: int
     by: str
+    to: str = ""
+    problem: str = ""
+    word: str = ""
+
+    @property
+    def key(self) -> str:
+        """What is remembered once it was done: the same words are never done again."""
+        said = self.word or "/".join(filter(None, (self.id, self.revision, str(self.attempt), self.to)))
+        return f"{self.action}/{said}"
 
 
 @dataclass(frozen=True)
@@ -99,6 +116,7 @@ class Seen:
     route: Route | None = None
     metrics: Metrics = field(default_factory=lambda: Metrics(available=False, message="nothing was measured yet"))
     commands: tuple[Command, ...] = ()
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
 
     def ready(self, revision: str) -> int:
         workload = self.workloads.get(revision)

@@ -21,8 +21,9 @@ def spec_unusable(s: Situation) -> Decision | None:
         if s.state.reason is target.reason
         else (Happening(target.reason, target.message, warning=not target.waiting),)
     )
-    # What heals these two is not ours, so that nothing wakes us when it does.
-    again = POLL if target.reason in (Reason.NAME_TAKEN, Reason.GATEWAY_MISSING) else None
+    # What heals these is not ours, so that nothing wakes us when it does.
+    not_ours = (Reason.NAME_TAKEN, Reason.GATEWAY_MISSING, Reason.SHADOW_UNAVAILABLE)
+    again = POLL if target.reason in not_ours else None
     if s.state.stable is None or s.state.stable.since is None:
         first = Phase.INITIALIZING if target.waiting else Phase.INVALID
         return s.now_is(first, target.reason, target.message, *told, again=again)
@@ -49,34 +50,40 @@ def first_version(s: Situation) -> Decision | None:
     workload = s.seen.workloads.get(stable.revision)
     ready = workload.ready if workload else 0
     missing = s.unconfirmed()
-    if ready >= s.spec.replicas and missing:
+    if ready >= s.full and missing:
         return s.now_is(Phase.INITIALIZING, Reason.WAITING_FOR_TRAFFIC, missing, again=POLL)
-    if ready >= s.spec.replicas:
+    if ready >= s.full:
         told = Happening("Installed", f"{stable.version} is ready and serves all")
         proven = replace(stable, since=s.now)
         return s.now_is(Phase.HEALTHY, Reason.ALL_READY, "all pods are ready", told, again=SOON, stable=proven)
     if workload is not None and workload.trouble is not None:
         return s.now_is(Phase.INITIALIZING, workload.trouble.reason, workload.trouble.message, again=POLL)
-    return s.now_is(
-        Phase.INITIALIZING, Reason.STARTING_PODS, f"{ready} of {s.spec.replicas} pods are ready", again=POLL
-    )
+    return s.now_is(Phase.INITIALIZING, Reason.STARTING_PODS, f"{ready} of {s.full} pods are ready", again=POLL)
 
 
 def at_rest(s: Situation) -> Decision | None:
     """The spec asks for what is stable already."""
     if s.seen.target.revision != s.stable.revision or (s.status_lost and s.state.canary is not None):
         return None
+    returned = s.state.returned
+    if s.state.canary is not None and returned is not None:
+        return withdraw(s, Phase.ROLLED_BACK, Reason.ROLLED_BACK_BY_PERSON, returned.message, paused=None)
     if s.state.canary is not None:
         told = () if s.state.reason is Reason.RETURNED_TO_STABLE else (_returned(s),)
         message = f"the spec asks for {s.stable.version} again"
         return withdraw(s, Phase.PROGRESSING, Reason.RETURNED_TO_STABLE, message, *told, paused=None, failed=None)
     workload, missing = s.seen.workloads.get(s.stable.revision), s.unconfirmed()
     ready = workload.ready if workload else 0
+    if returned is not None:
+        short = f"; {ready} of {s.full} pods are ready" if ready < s.full else ""
+        message = returned.message + (f"; {missing}" if missing else short)
+        again = POLL if missing or short else None
+        return s.now_is(Phase.ROLLED_BACK, Reason.ROLLED_BACK_BY_PERSON, message, again=again, paused=None)
     changes = {"paused": None, "failed": None}
-    if ready < s.spec.replicas:
+    if ready < s.full:
         trouble = workload.trouble if workload else None
         reason, message = (trouble.reason, f": {trouble.message}") if trouble else (Reason.SCALING, "")
-        scaling = f"{ready} of {s.spec.replicas} pods are ready{message}"
+        scaling = f"{ready} of {s.full} pods are ready{message}"
         return s.now_is(Phase.HEALTHY, reason, scaling, again=POLL, **changes)
     if missing:
         return s.now_is(Phase.HEALTHY, Reason.WAITING_FOR_TRAFFIC, missing, again=POLL, **changes)
@@ -117,6 +124,9 @@ def superseded(s: Situation) -> Decision | None:
     canary, target = s.state.canary, s.seen.target
     if canary is None or canary.revision == target.revision or s.status_lost:
         return None
+    returned = s.state.returned
+    if returned is not None:
+        return withdraw(s, Phase.ROLLED_BACK, Reason.ROLLED_BACK_BY_PERSON, returned.message, paused=None)
     told = () if s.state.reason is Reason.SUPERSEDED else (_gives_way(s),)
     message = f"{canary.version} gives way to {target.version}"
     return withdraw(s, Phase.PROGRESSING, Reason.SUPERSEDED, message, *told, paused=None, failed=None)
@@ -128,7 +138,7 @@ def _gives_way(s: Situation) -> Happening:
 
 def held_without_canary(s: Situation) -> Decision | None:
     """Paused before any canary is there: the status was lost, or the spec freezes rollouts."""
-    if s.state.canary is not None:
+    if s.state.canary is not None or s.state.returned is not None:
         return None
     paused = s.state.paused
     if paused is not None:
@@ -143,7 +153,8 @@ def started(s: Situation) -> Decision | None:
     """A new canary at weight 0; a version that is still warm, having been stable, goes straight to the bake."""
     if s.state.canary is not None:
         return None
-    target = s.seen.target
+    target, returned = s.seen.target, s.state.returned
+    failed = s.state.failed if returned is not None else None
     leaving = [
         w.version
         for w in s.seen.workloads.values()
@@ -155,18 +166,19 @@ def started(s: Situation) -> Decision | None:
             Reason.SUPERSEDED,
             f"waiting until nothing reaches {leaving[0]} any more",
             again=POLL,
-            failed=None,
+            failed=failed,
         )
     workload = s.seen.workloads.get(target.revision)
-    warm = workload is not None and workload.promoted and workload.ready >= s.spec.replicas
-    canary = Canary(
-        target.revision, target.version, target.attempts + 1, s.now, step=len(s.spec.rollout.steps) if warm else 0
-    )
+    warm = workload is not None and workload.promoted and workload.ready >= s.full
+    step, attempt = len(s.spec.rollout.steps) if warm else 0, target.attempts + 1
+    canary = Canary(target.revision, target.version, attempt, s.now, step=step, returning=returned is not None)
     told = Happening(
         "Started",
         f"{s.stable.version} -> {target.version}, attempt {canary.attempt}" + (", still warm" if warm else ""),
     )
     phase = Phase.BAKING if baking(s.spec, canary) else Phase.PROGRESSING
+    if returned is not None:
+        phase = Phase.ROLLED_BACK
     return s.now_is(
-        phase, Reason.STARTING_PODS, f"{target.version} starts", told, again=SOON, canary=canary, failed=None
+        phase, Reason.STARTING_PODS, f"{target.version} starts", told, again=SOON, canary=canary, failed=failed
     )

@@ -26,9 +26,17 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     STATUS_LOST = "StatusLost"
     CHECK_FAILED = "CheckFailed"
+    NO_WAY_BACK = "NoWayBack"
+    # what is the cluster's, and not the version's
     CLUSTER_TROUBLE = "ClusterTrouble"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_MISSING = "ImageMissing"
+    REGISTRY_AWAY = "RegistryUnavailable"
+    NODE_GONE = "NodeGone"
+    # how a rollout ended
     PROMOTED = "Promoted"
     ABORTED = "Aborted"
+    ROLLED_BACK_BY_PERSON = "RolledBackByPerson"
     NOT_READY_IN_TIME = "NotReadyInTime"
     CRASH_LOOP = "CrashLoop"
     OUT_OF_MEMORY = "OutOfMemory"
@@ -40,6 +48,17 @@ class Reason(StrEnum):
     NAME_TAKEN = "NameTaken"
     BAD_SPEC = "BadSpec"
     GATEWAY_MISSING = "GatewayMissing"
+    SHADOW_UNAVAILABLE = "ShadowUnavailable"
+
+
+CLUSTERS = (
+    Reason.CLUSTER_TROUBLE,
+    Reason.UNSCHEDULABLE,
+    Reason.IMAGE_MISSING,
+    Reason.REGISTRY_AWAY,
+    Reason.NODE_GONE,
+)
+"""Troubles of the cluster: they hold a version, and never take it back."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,9 @@ class Canary:
     measured_until: float | None = None  # the last instant that was counted
     waiting_since: float | None = None  # pods of this step are asked for, and not ready
     idle_seconds: float = 0.0  # spent waiting for people; the deadline does not count it
+    shadow: bool = False  # it gets a copy of all the traffic, and nobody gets its answers
+    no_return: bool = False  # a person approved that it starts although stable could not be gone back to
+    returning: bool = False  # a person goes back to it: all the traffic at once, and nothing judges it
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,22 @@ class Stable:
     revision: str
     version: str
     since: float | None = None  # when it became stable; None while the first version has yet to become ready
+    attempt: int = 1  # the attempt that made it stable
+    peak: int = 0  # the most pods that its autoscaler gave it since the rollout began
+    previous: str = ""  # the revision that was stable before; "" where none is to be gone back to
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A person's word to go back: it stands in for the spec until `spec.modelVersion` changes, or somebody retries."""
+
+    asked: str  # what spec.modelVersion asked for then
+    revision: str  # what was gone back to
+    version: str
+    message: str
+    at: float
+    by: str = ""
+    retry: int = 0  # spec.rollout.retry as it stood then: a higher number tries again
 
 
 @dataclass(frozen=True)
@@ -97,5 +135,6 @@ class State:
     canary: Canary | None = None
     failed: Failure | None = None
     paused: Pause | None = None
+    returned: Returned | None = None
     retire_at: float | None = None  # a version that serves no more keeps its pods until then
-    actions: tuple[str, ...] = ()  # ids of what people asked for and was done or refused, newest last
+    actions: tuple[str, ...] = ()  # what people asked for and was done or refused, newest last

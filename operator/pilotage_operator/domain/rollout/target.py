@@ -8,10 +8,11 @@ from typing import Any
 
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus
+from pilotage_operator.domain.analysis.applicable import unknown_to_model
 from pilotage_operator.domain.manifests.pod import registry_of, serving_template
 from pilotage_operator.domain.manifests.revision import Revision, revision_name
 from pilotage_operator.domain.rollout.seen import Target
-from pilotage_operator.domain.rollout.state import Reason
+from pilotage_operator.domain.rollout.state import Reason, Returned
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,34 @@ def resolve(
     order = max((r.order for r in revisions.values()), default=0) + 1
     made = Revision(hashed, order, name, wanted.version, wanted.source.digest, status.contract.hash, template)
     return _usable(made), made
+
+
+def holds(returned: Returned, spec: ModelDeploymentSpec) -> bool:
+    """Whether a person's word to go back still stands in for the spec."""
+    return returned.asked == spec.model_version and spec.rollout.retry <= returned.retry
+
+
+def gone_back(returned: Returned, revisions: Mapping[str, Revision]) -> Target:
+    """The target while a person's word to go back holds: that revision, as long as its pods or its snapshot live."""
+    known = revisions.get(returned.revision)
+    return _usable(known) if known is not None else Target(returned.revision, returned.version)
+
+
+def shadow_refused(spec: ModelDeploymentSpec, cannot_mirror: str) -> str:
+    """Why the steps' shadow cannot be had; "" where it can. `cannot_mirror` names a GatewayClass that says so."""
+    if not any(step.shadow for step in spec.rollout.steps):
+        return ""
+    if spec.traffic is None:
+        return "a shadow step needs a gateway that copies requests; set spec.traffic, or take the step out"
+    if cannot_mirror:
+        return f"GatewayClass {cannot_mirror} does not copy requests (RequestMirror); take the shadow step out"
+    return ""
+
+
+def checks_refused(spec: ModelDeploymentSpec, version: dict[str, Any] | None) -> str:
+    """What the checks ask for that the version does not have; "" where nothing, or where it cannot be told."""
+    found = ModelVersionStatus.parse((version or {}).get("status")).contract
+    return unknown_to_model(spec.analysis.checks, found.outputs, spec.model_version) if found else ""
 
 
 def contract_refused(spec: ModelDeploymentSpec, stable: Revision | None, target: Revision) -> str:

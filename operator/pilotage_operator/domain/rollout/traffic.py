@@ -15,10 +15,14 @@ QUIET_SECONDS = 15.0  # without traffic a share cannot be seen: then the route's
 
 @dataclass(frozen=True)
 class Desired:
-    """`root`: the revision that the root Service selects, "" for all; `weights`: percent by revision on the route."""
+    """`root`: the revision that the root Service selects, "" for all; `weights`: percent by revision on the route.
+
+    `mirror`: the revision that gets a copy of the requests, "" for none.
+    """
 
     root: str
     weights: Mapping[str, int]
+    mirror: str = ""
 
 
 def by_gateway(spec: ModelDeploymentSpec) -> bool:
@@ -28,16 +32,36 @@ def by_gateway(spec: ModelDeploymentSpec) -> bool:
 def step_weight(spec: ModelDeploymentSpec, canary: Canary) -> int:
     """The weight that the canary's present step asks for, in percent; 100 less the holdback in the bake.
 
-    A step of approval asks for no weight of its own: the one before it stays.
+    A step of approval asks for no weight of its own: the one before it stays. What a person goes back to gets all.
     """
     steps = spec.rollout.steps
+    if canary.returning:
+        return 100
     if canary.step >= len(steps):
         return 100 - (spec.rollout.bake.holdback if by_gateway(spec) else 0)
     return max((step.weight or 0 for step in steps[: canary.step + 1]), default=0)
 
 
 def baking(spec: ModelDeploymentSpec, canary: Canary) -> bool:
-    return canary.step >= len(spec.rollout.steps)
+    return canary.returning or canary.step >= len(spec.rollout.steps)
+
+
+def shadowing(spec: ModelDeploymentSpec, canary: Canary) -> bool:
+    """Whether the canary's present step asks for a copy of the traffic."""
+    return not baking(spec, canary) and spec.rollout.steps[canary.step].shadow is not None
+
+
+def full(spec: ModelDeploymentSpec, state: State, seen: Seen) -> int:
+    """Pods that all the traffic takes: as the spec says, or as many as the autoscaler gave stable.
+
+    While a rollout goes on these never get fewer: what the canary takes over stable must be able to take back.
+    """
+    scaling = spec.autoscaling
+    if scaling is None:
+        return spec.replicas
+    workload = seen.workloads.get(state.stable.revision) if state.stable else None
+    peak = state.stable.peak if state.stable else 0
+    return min(scaling.max, max(scaling.min, peak, workload.wanted if workload else 0))
 
 
 def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
@@ -56,11 +80,29 @@ def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
     return max(1, min(replicas, replicas * weight // (100 - weight)))
 
 
-def step_pods(spec: ModelDeploymentSpec, canary: Canary) -> int:
-    """Pods that the canary's present step takes."""
-    if baking(spec, canary):
-        return spec.replicas
-    return max(1, pods_for(step_weight(spec, canary), spec.replicas, gateway=by_gateway(spec)))
+def weights(spec: ModelDeploymentSpec) -> int:
+    """At how many weights a canary stands in a whole rollout, a shadow's copy and the bake included."""
+    return sum(1 for step in spec.rollout.steps if step.approval is None) + 1
+
+
+def meant_share(spec: ModelDeploymentSpec, canary: Canary, pods: int) -> float:
+    """The share of the requests, 0 to 1, that the canary's present weight comes to; `pods` is what stable has.
+
+    Without a gateway it is that of the pods. A shadow is sent as many requests as stable: half of them all.
+    """
+    if canary.shadow:
+        return 0.5
+    if by_gateway(spec) or canary.weight in (0, 100):
+        return canary.weight / 100
+    own = pods_for(canary.weight, pods, gateway=False)
+    return own / (own + pods)
+
+
+def step_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: Seen) -> int:
+    """Pods that the canary's present step takes; a copy of all the traffic takes all of them."""
+    if baking(spec, canary) or shadowing(spec, canary):
+        return full(spec, state, seen)
+    return max(1, pods_for(step_weight(spec, canary), full(spec, state, seen), gateway=by_gateway(spec)))
 
 
 def canary_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: Seen) -> int:
@@ -74,12 +116,12 @@ def canary_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: S
     if workload is not None and (lost or withdrawn):
         return workload.wanted
     if gateway:  # a weight is in force some time after it was written; pods of the one before are kept for the next
-        carry = min(workload.wanted, spec.replicas) if workload else 0
+        carry = min(workload.wanted, full(spec, state, seen)) if workload else 0
     else:
-        carry = pods_for(canary.weight, spec.replicas, gateway=False)
+        carry = pods_for(canary.weight, full(spec, state, seen), gateway=False)
     if state.paused is not None and canary.weight:
         return max(1, carry)
-    return max(step_pods(spec, canary), carry)
+    return max(step_pods(spec, state, canary, seen), carry)
 
 
 def desired(spec: ModelDeploymentSpec, state: State, seen: Seen) -> Desired | None:
@@ -91,7 +133,8 @@ def desired(spec: ModelDeploymentSpec, state: State, seen: Seen) -> Desired | No
         return None
     stable, canary = state.stable.revision, state.canary
     if canary is None or canary.weight == 0 or (seen.ready(stable) and not seen.ready(canary.revision)):
-        return Desired(root=stable, weights={stable: 100})
+        copied = canary is not None and canary.shadow and by_gateway(spec) and seen.ready(canary.revision) > 0
+        return Desired(root=stable, weights={stable: 100}, mirror=canary.revision if canary and copied else "")
     if not by_gateway(spec):
         return Desired(root=canary.revision if canary.weight >= 100 else "", weights={})
     if seen.ready(canary.revision) and not seen.ready(stable):
@@ -124,6 +167,8 @@ def unconfirmed(want: Desired, seen: Seen, gateway: bool) -> str:
         return "the HTTPRoute does not exist yet"
     if dict(seen.route.weights) != dict(want.weights):
         return "the HTTPRoute does not have the weights asked for yet"
+    if seen.route.mirror != want.mirror:
+        return "the HTTPRoute does not copy requests as asked yet"
     return "" if seen.route.accepted else seen.route.message or "the gateway has not accepted the HTTPRoute yet"
 
 
@@ -151,4 +196,4 @@ def in_traffic(revision: str, seen: Seen) -> bool:
         root.endpoints.get(revision, 0) or (root.revision in ("", revision) and seen.ready(revision))
     ):
         return True
-    return seen.route is not None and seen.route.weights.get(revision, 0) > 0
+    return seen.route is not None and (seen.route.weights.get(revision, 0) > 0 or seen.route.mirror == revision)
