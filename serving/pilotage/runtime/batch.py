@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
 import msgspec
@@ -58,12 +58,16 @@ class Batcher:
         call_soon: CallSoon,
         call_soon_threadsafe: CallSoon,
         clock: Callable[[], float] = monotonic,
+        work_clock: Callable[[], float] = thread_time,
     ) -> None:
+        """`work_clock` is the processor's time of the calling thread: a call that had to wait for a processor is no
+        dearer than others, and batches must not become smaller just when there is most to do."""
         self._model = model
         self._metrics = metrics
         self._call_soon = call_soon
         self._call_soon_threadsafe = call_soon_threadsafe
         self._clock = clock
+        self._work_clock = work_clock
         self._cost = Cost()
         self._worker: ThreadPoolExecutor | None = None  # most models never need it
         self._queue: deque[Job] = deque()
@@ -164,7 +168,7 @@ class Batcher:
         began = self._clock()
         seconds = self._cost.of(sum(job.rows for job in jobs))
         if seconds <= INLINE_SECONDS:
-            self._finish(jobs, inputs, self._run(inputs), began)
+            self._finish(jobs, inputs, *self._run(inputs), began)
             return
         self._running_until = began + seconds
         if self._worker is None:
@@ -173,27 +177,29 @@ class Batcher:
             lambda done: self._call_soon_threadsafe(self._back, jobs, inputs, done, began)
         )
 
-    def _run(self, inputs: Arrays) -> Outcome:
+    def _run(self, inputs: Arrays) -> tuple[Outcome, float]:
+        """What a call gives, and the seconds of work that it was."""
+        began = self._work_clock()
         try:
-            return self._model.run(inputs)
+            outcome: Outcome = self._model.run(inputs)
         except RunError as error:
-            return error
+            outcome = error
+        return outcome, self._work_clock() - began
 
-    def _back(self, jobs: list[Job], inputs: Arrays, done: Future[Outcome], began: float) -> None:
+    def _back(self, jobs: list[Job], inputs: Arrays, done: Future[tuple[Outcome, float]], began: float) -> None:
         """A call of the worker has ended."""
         self._running_until = None
-        self._finish(jobs, inputs, done.result(), began)
+        self._finish(jobs, inputs, *done.result(), began)
         if self._queue:
             self._wake()
 
-    def _finish(self, jobs: list[Job], inputs: Arrays, outcome: Outcome, began: float) -> None:
+    def _finish(self, jobs: list[Job], inputs: Arrays, outcome: Outcome, work: float, began: float) -> None:
         rows = sum(job.rows for job in jobs)
         if isinstance(outcome, Exception):
             self._failed(jobs, outcome)
             return
-        seconds = self._clock() - began
-        self._metrics.ran(rows, seconds)
-        self._learn(rows, seconds)
+        self._metrics.ran(rows, self._clock() - began)
+        self._learn(rows, work)
         for job, answer in zip(jobs, self._model.answers([job.rows for job in jobs], inputs, outcome), strict=True):
             job.reply(answer)
         self._done_at = self._clock()

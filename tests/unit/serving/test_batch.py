@@ -55,6 +55,7 @@ class Bench:
         self.counted = Counted()
         self.seconds_per_row = seconds_per_row
         self.mixes_rows = mixes_rows
+        self.stall = self.waited = 0.0  # seconds that a call, and all of them, wait for a processor
         golden = [{"x": np.full((1, 2), value, dtype=np.float32)} for value in (1, 2)]
         self.model = Model(self, contract, self.counted, golden)  # type: ignore[arg-type]
         self.batcher = Batcher(
@@ -63,6 +64,7 @@ class Bench:
             lambda call, *args: self.soon.append((call, args)),
             lambda call, *args: self.from_threads.put((call, args)),
             lambda: self.now,
+            lambda: self.now - self.waited,
         )
         self.batcher._cost = Cost()  # what the warm-up took is the machine's, not the test's
         self.batcher._learn(1, seconds_per_row or 1e-6)
@@ -73,7 +75,8 @@ class Bench:
         x = inputs["x"]
         if hasattr(self, "calls"):
             self.calls.append(len(x))
-            self.now += len(x) * self.seconds_per_row
+            self.now += len(x) * self.seconds_per_row + self.stall
+            self.waited += self.stall
         if (x == POISON).any():
             raise RunError("the model failed: poison")
         y = np.where(x == NAN, np.nan, 2 * x).astype(np.float32)
@@ -273,6 +276,19 @@ def test_a_process_that_did_not_run_for_a_while_takes_in_whole_what_came_meanwhi
     bench.settle()
     assert bench.counted.sheds == []
     assert len(bench.outcomes) == 111
+
+
+def test_calls_that_wait_for_a_processor_do_not_make_batches_smaller() -> None:
+    bench = Bench(seconds_per_row=0.0001)
+    for number in range(200):
+        bench.ask(number)
+    bench.settle()
+    most = max(bench.calls)
+    bench.stall = 1.0
+    for number in range(200, 600):
+        bench.ask(number)
+    bench.settle()
+    assert min(bench.calls[-3:-1]) >= most
 
 
 def test_a_slow_call_leaves_the_loop_free_and_what_comes_meanwhile_waits_for_it() -> None:
