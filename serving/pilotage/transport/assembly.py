@@ -66,7 +66,8 @@ def assemble(settings: Settings, loop: asyncio.AbstractEventLoop) -> Assembly:
     dataplane = Dataplane(identity, document, model, batcher)
     logs = Logs(settings.log, identity, document.contract)
     metrics.payloads = logs.payloads
-    limits = Limits(settings.max_body, settings.connection_seconds, _max_connections())
+    doors = 1 if settings.grpc_port is None else 2
+    limits = Limits(settings.max_body, settings.connection_seconds, _max_connections(doors))
     routes = Routes(dataplane, Rest(dataplane, logs.payloads, settings.max_body), metrics)
     log.info("loaded %s %s (%s) as %s", identity.model, identity.bundle_version, digest, identity.revision)
     shared = Shared(routes, metrics, logs.access, Writer(identity), limits)
@@ -80,8 +81,11 @@ def _verified(directory: Path, digest: str | None) -> str:
     return digest
 
 
-def _max_connections() -> int:
-    """As many as files can be open, after asking for as many as allowed; half, since twice the cap may come."""
+def _max_connections(doors: int) -> int:
+    """As many at each door as files can be open, after asking for as many as allowed; half, since twice the cap may
+    come."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return _CONNECTIONS if hard == resource.RLIM_INFINITY else max(1, min(_CONNECTIONS, (hard - _SPARE_FILES) // 2))
+    if hard == resource.RLIM_INFINITY:
+        return _CONNECTIONS
+    return max(1, min(_CONNECTIONS, (hard - _SPARE_FILES) // (2 * doors)))

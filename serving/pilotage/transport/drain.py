@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sized
 from time import monotonic
 
 from pilotage.transport.connection import Shared
@@ -22,28 +23,29 @@ async def drain(server: asyncio.Server, shared: Shared, seconds: float) -> None:
     """
     shared.draining = True
     shared.routes.ready = False
-    await _lame_duck(shared, seconds)
+    await lame_duck(shared.connections, seconds, LEAST_SECONDS)
     server.close()
     for connection in list(shared.connections):
         connection.close_if_idle()
-    await _finish(shared)
+    await finish(shared.connections)
 
 
-async def _lame_duck(shared: Shared, seconds: float) -> None:
+async def lame_duck(connections: Sized, seconds: float, least: float) -> None:
+    """Wait for `seconds`; or, once `least` are over, until no connection has been open for a second."""
     began = last_open = monotonic()
     while (now := monotonic()) - began < seconds:
-        if shared.connections:
+        if connections:
             last_open = now
-        if now - began >= LEAST_SECONDS and now - last_open >= _QUIET_SECONDS:
+        if now - began >= least and now - last_open >= _QUIET_SECONDS:
             return
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _finish(shared: Shared) -> None:
+async def finish(connections: Sized) -> None:
     """Wait for requests on their way in and answers on their way out."""
     deadline = monotonic() + _FINISH_SECONDS
     while monotonic() < deadline:
-        if not shared.connections:
+        if not connections:
             return
         await asyncio.sleep(_POLL_SECONDS)
-    log.warning("%d connections did not end in time and are cut", len(shared.connections))
+    log.warning("%d connections did not end in time and are cut", len(connections))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-from time import monotonic
 
 from pilotage.runtime.metrics import Metrics
 from pilotage.transport.dataplane import Dataplane
+from pilotage.transport.drain import finish, lame_duck
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.http2 import hpack
 from pilotage.transport.http2.connection import Connection, Shared
@@ -25,11 +24,6 @@ from pilotage.transport.rpc.reflection import Reflection
 from pilotage.transport.rpc.service import InferenceService
 from pilotage.transport.rpc.status import Endings
 
-log = logging.getLogger(__name__)
-
-_FINISH_SECONDS = 8.0
-_QUIET_SECONDS = 1.0
-_POLL_SECONDS = 0.1
 _NO_POST = Block(hpack.encode([(b":status", b"405"), (b"allow", b"POST")]))
 _NO_GRPC = Block(hpack.encode([(b":status", b"415")]))
 
@@ -67,10 +61,10 @@ class GrpcServer:
         self._health.stop()
         self._shared.draining = True
         self._send_away()
-        await self._lame_duck(seconds, least)
+        await lame_duck(self._shared.connections, seconds, least)
         self._server.close()
         self._send_away()
-        await self._finish()
+        await finish(self._shared.connections)
         self.stop()
 
     def stop(self) -> None:
@@ -99,23 +93,6 @@ class GrpcServer:
     def _send_away(self) -> None:
         for connection in list(self._shared.connections):
             connection.begin_end()
-
-    async def _lame_duck(self, seconds: float, least: float) -> None:
-        began = last_open = monotonic()
-        while (now := monotonic()) - began < seconds:
-            if self._shared.connections:
-                last_open = now
-            if now - began >= least and now - last_open >= _QUIET_SECONDS:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def _finish(self) -> None:
-        deadline = monotonic() + _FINISH_SECONDS
-        while monotonic() < deadline:
-            if not self._shared.connections:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
-        log.warning("%d gRPC connections did not end in time and are cut", len(self._shared.connections))
 
     async def _tick(self) -> None:
         while True:
