@@ -13,6 +13,7 @@ PATHS = {
     "mv": "/apis/pilotage.dev/v1alpha1/namespaces/{}/modelversions",
     "deploy": "/apis/apps/v1/namespaces/{}/deployments",
     "pods": "/api/v1/namespaces/{}/pods",
+    "hpa": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "events": "/api/v1/namespaces/{}/events",
 }
 

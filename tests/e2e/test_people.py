@@ -70,11 +70,12 @@ def test_a_person_goes_back_to_the_version_before(world: World) -> None:
         # When
         world.act("rollback")
         # Then
-        status = world.until("v1 serves all", lambda s: s["stable"]["modelVersion"] == "tumour-v1")
-        world.until("and v2 nothing", lambda s: s["weights"] == "100/0" and "canary" not in s)
+        world.until("v1 serves all", lambda s: s["stable"]["modelVersion"] == "tumour-v1" and "canary" not in s)
+        status = world.until("and says for whom", lambda s: s["reason"] == "RolledBackByPerson")
         before = load.tally
         eventually("v1 answers all", lambda: load.tally.since(before).of("v1") > 300)
         tally = load.stop()
+    assert status["reason"] == "RolledBackByPerson"
     assert "maria" in status["message"]
     assert (tally.lost, tally.failed()) == (0, 0), tally
 

@@ -115,9 +115,11 @@ class World:
         kubectl("annotate", "-n", self.namespace, "mdeploy", self.name, "--overwrite", *annotations, *who)
 
     def quota(self, pods: int) -> None:
-        """So many more pods may be made; those that are there stay."""
+        """So many pods may be there; those that are stay."""
         kubectl("delete", "quota", "-n", self.namespace, "pods", "--ignore-not-found")
         kubectl("create", "quota", "-n", self.namespace, "pods", f"--hard=pods={pods}")
+        # A ReplicaSet that was refused pods asks ever more rarely, unless something happens to it.
+        kubectl("annotate", "rs", "-n", self.namespace, "--all", "--overwrite", f"tests/pods={pods}")
 
     def delete_pods(self, revision: str) -> None:
         selector = f"pilotage.dev/revision={revision}"

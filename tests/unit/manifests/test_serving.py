@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pilotage_operator.api.modeldeployment import Autoscaling, Traffic
+from pilotage_operator.control.apply import agrees
 from pilotage_operator.domain.manifests.revision import Revision
 from pilotage_operator.domain.manifests.serving import (
     autoscaler,
@@ -72,7 +73,7 @@ def test_a_route_divides_between_the_services_of_the_revisions() -> None:
         shares = [(ref["name"], ref["weight"]) for ref in rule["backendRefs"]]
         assert shares == [("fraud-1a2b3c4d5e", 75), ("fraud-5e4d3c2b1a", 25)]
         assert rule["timeouts"] == {"request": "5s"}
-        assert "filters" not in rule
+        assert rule["filters"] == []
 
 
 def test_grpc_goes_to_a_port_of_its_own() -> None:
@@ -115,6 +116,7 @@ def test_a_shadow_gets_a_copy_of_what_every_rule_takes(path: str) -> None:
         assert (copy["name"], copy["port"]) == ("fraud-abcdef0123", rule["backendRefs"][0]["port"])
     assert backend_mirror(body, "fraud") == "abcdef0123"
     assert backend_mirror(route({"0123456789": 100}), "fraud") == ""
+    assert not agrees(http_route(OWNER, traffic, {"0123456789": 100}), body), "a copy that shall end would be kept"
 
 
 def test_an_autoscaler_scales_the_deployment_of_its_revision() -> None:

@@ -90,15 +90,16 @@ def http_route(owner: dict[str, Any], traffic: Traffic, weights: Mapping[str, in
     if mirror:
         for rule, port in zip(rules, (SERVICE_PORT, GRPC_SERVICE_PORT), strict=False):
             copy = {"group": "", "kind": "Service", "name": names.child_name(name, mirror), "port": port}
-            rule.setdefault("filters", []).append({"type": "RequestMirror", "requestMirror": {"backendRef": copy}})
-    spec: dict[str, Any] = {"parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs], "rules": rules}
-    if traffic.hostnames:
-        spec["hostnames"] = list(traffic.hostnames)
+            rule["filters"].append({"type": "RequestMirror", "requestMirror": {"backendRef": copy}})
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": child_metadata(owner, name),
-        "spec": spec,
+        "spec": {
+            "parentRefs": [_parent(ref.dump()) for ref in traffic.parent_refs],
+            "hostnames": list(traffic.hostnames),
+            "rules": rules,
+        },
     }
 
 
@@ -115,6 +116,7 @@ def _rule(name: str, traffic: Traffic, weights: Mapping[str, int], prefix: str, 
     rule: dict[str, Any] = {
         "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
         "backendRefs": backends,
+        "filters": [],  # written also when there are none: else nobody would see that one is too many
     }
     if traffic.timeouts.request is not None:
         rule["timeouts"] = {"request": traffic.timeouts.request}

@@ -191,7 +191,8 @@ def promoted(s: Situation) -> Decision | None:
         "retire_at": max(s.now, shifted + lifetime, s.state.retire_at or s.now),
     }
     after = Phase.HEALTHY if s.state.returned is None else Phase.ROLLED_BACK
-    return s.now_is(after, Reason.PROMOTED, "promoted", told, again=SOON, **changes)
+    how = "gone back to" if canary.returning else "promoted"
+    return s.now_is(after, Reason.PROMOTED, how, told, again=SOON, **changes)
 
 
 def measuring(s: Situation) -> Decision:
