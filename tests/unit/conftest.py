@@ -5,6 +5,6 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("short", deadline=None)
+settings.register_profile("short", deadline=None, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=300_000, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))

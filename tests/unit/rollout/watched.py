@@ -102,7 +102,7 @@ class Watched(World):
         self._rolled_back_stays(before, now)
         self._trust(before, now, {h.reason for h in decision.happenings})
         self._canary(before, now, {h.reason for h in decision.happenings})
-        self._justice(before, now)
+        self._justice(now, {h.reason for h in decision.happenings})
         return decision, plan
 
     def _rolled_back_stays(self, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -134,11 +134,11 @@ class Watched(World):
             since = min(canary.weight_since, *written[-1:]) if written else canary.weight_since
             assert self.now - since >= seconds(spec.rollout.bake.for_), f"not baked: {self.status}"
 
-    def _justice(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+    def _justice(self, now: dict[str, Any], told: set[str]) -> None:
         """No check ends a version that is just like stable, whatever Prometheus, the pods and the outages do."""
         failed, stable = now.get("failed") or {}, now.get("stable") or {}
-        if failed == (before.get("failed") or {}) or failed.get("reason") != "CheckFailed" or self.unlike:
-            return
+        if "RolledBack" not in told or failed.get("reason") != "CheckFailed" or self.unlike:
+            return  # what failed before is remembered, though it was judged beside another stable, or is mended since
         natures = {self.nature.get(side["modelVersion"], "good") for side in (failed, stable)}
         assert len(natures) == 2, f"a version that is like stable was rolled back: {now['message']}"
 
