@@ -75,7 +75,7 @@ class Batcher:
         self._most_rows = 16 if model.batchable else 1  # of one call; follows what calls take
         self._row_seconds = 0.0  # what one row more costs, in calls of that size
         self._scheduled = False
-        self._running_until: float | None = None  # the worker's call, as far as one can tell
+        self._running = False  # the worker has a call
         self._late_since: float | None = None  # the first of the queue has waited long, each time that it was looked at
         self._done_at = clock()  # when a call has ended
         model.warm(self._learn)
@@ -88,7 +88,7 @@ class Batcher:
             if wait > BURST_SECONDS or (wait > STANDING_SECONDS and self._is_standing(now)):
                 self._metrics.shed("overload")
                 return wait
-        elif now - self._done_at > STANDING_SECONDS and self._running_until is None:
+        elif now - self._done_at > STANDING_SECONDS and not self._running:
             self._late_since = None  # there was nothing to do
         return 0.0
 
@@ -98,14 +98,12 @@ class Batcher:
             job.shape = self._model.shape_of(job.inputs)
         self._queue.append(job)
         self._queued_rows += job.rows
-        if not self._scheduled and self._running_until is None:
-            self._scheduled = True
-            self._call_soon(self._flush)
+        self._wake()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._queue and self._running_until is None
+        return not self._queue and not self._running
 
     def _wait(self, now: float) -> float:
         """Seconds from the arrival of the first in the queue to the answer of one more. Where a single call takes long
@@ -118,7 +116,7 @@ class Batcher:
         return self._late_since is not None and now - self._late_since > BURST_SECONDS
 
     def _wake(self) -> None:
-        if not self._scheduled and self._running_until is None:
+        if not self._scheduled and not self._running:
             self._scheduled = True
             self._call_soon(self._flush)
 
@@ -166,11 +164,10 @@ class Batcher:
                 return
             inputs = _joined(jobs)
         began = self._clock()
-        seconds = self._cost.of(sum(job.rows for job in jobs))
-        if seconds <= INLINE_SECONDS:
+        if self._cost.of(sum(job.rows for job in jobs)) <= INLINE_SECONDS:
             self._finish(jobs, inputs, *self._run(inputs), began)
             return
-        self._running_until = began + seconds
+        self._running = True
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, "model")
         self._worker.submit(self._run, inputs).add_done_callback(
@@ -188,7 +185,7 @@ class Batcher:
 
     def _back(self, jobs: list[Job], inputs: Arrays, done: Future[tuple[Outcome, float]], began: float) -> None:
         """A call of the worker has ended."""
-        self._running_until = None
+        self._running = False
         self._finish(jobs, inputs, *done.result(), began)
         if self._queue:
             self._wake()

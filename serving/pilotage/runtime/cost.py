@@ -16,8 +16,8 @@ class Cost:
         self._seconds: list[float] = [0.0] * 33  # 0: not known
 
     def learn(self, rows: int, seconds: float) -> None:
-        """With one more call. One that took far longer than the others did not run all that time: a node has other
-        work, a container's share of a processor ends. What really became slower is slower again and again."""
+        """With one more call. One that took far longer than the others counts for twice as long at the most: what
+        really became slower is slower again and again."""
         size = min(rows.bit_length(), 32)
         known = self._seconds[size]
         self._seconds[size] = known + (1 - _MEMORY) * (min(seconds, 2 * known) - known) if known else seconds

@@ -55,10 +55,9 @@ class Model:
         if not self.batchable:
             return 1
         rows = len(inputs[self._first])
-        if len(inputs) > 1:
-            for array in inputs.values():
-                if len(array) != rows:
-                    raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
+        for array in inputs.values():
+            if len(array) != rows:
+                raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
         return rows
 
     def shape_of(self, inputs: Arrays) -> tuple[tuple[int, ...], ...]:

@@ -76,11 +76,11 @@ class Connection(asyncio.Protocol):
         known = self._reader.known(data, now)
         if known is None:
             self._read(data, now)
-        elif self._asking is not None or self._pending or self._write_paused:
+        elif self._owes or self._write_paused:
             self._add(known)
         else:  # what nearly every request of a busy server is
             self.deadline = now + self._limits.idle_seconds
-            if (known.head.route or self._route(known)).infers:
+            if known.head.route.infers:
                 self._shared.metrics.in_flight += 1
             self._ask(known)
             return
@@ -142,14 +142,13 @@ class Connection(asyncio.Protocol):
         return self._asking is not None or bool(self._pending)
 
     def _add(self, request: Request) -> None:
-        if self._route(request).infers:
+        """Every head comes this way when it is read, and has its route from here on; a known one has it already."""
+        head = request.head
+        if head.route is None:
+            head.route = self._shared.routes.of(head)
+        if head.route.infers:
             self._shared.metrics.in_flight += 1
         self._pending.append(request)
-
-    def _route(self, request: Request) -> Route:
-        if request.head.route is None:
-            request.head.route = self._shared.routes.of(request.head)
-        return request.head.route  # type: ignore[no-any-return]
 
     def _answer_pending(self) -> None:
         self._answering = True
@@ -168,7 +167,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _ask(self, request: Request) -> None:
-        route = request.head.route or self._route(request)
+        route: Route = request.head.route
         if self._surplus and route.infers:
             self._shared.metrics.shed("connections")
             self._answer(request, refused(_BUSY))
@@ -200,17 +199,15 @@ class Connection(asyncio.Protocol):
         if shared.draining or self._surplus or arrived > self._old_at:  # a reason to end with a good answer
             close = close or not (self._pending or self._reader.in_message)
         self._transport.write(shared.writer.render(request, answer, close=close))
-        if (head.route or self._route(request)).infers:
+        if head.route.infers:
             seconds = now - arrived
             shared.metrics.answered(answer.status, seconds)
             shared.metrics.in_flight -= 1
             shared.access.answered(answer.status, seconds, "rest", answer.about, answer.error)
         if close:
             self._end()
-        elif self._write_paused or self._reader.in_message:
-            self._restart_clock(now)
         else:
-            self.deadline = now + self._limits.idle_seconds
+            self._restart_clock(now)
 
     def _end(self) -> None:
         """Nothing more is answered: say so to the client, then wait for it to close first."""
@@ -228,6 +225,6 @@ class Connection(asyncio.Protocol):
     def _drop_pending(self) -> None:
         asking, self._asking = self._asking, None
         for request in (*self._pending, *((asking,) if asking else ())):
-            if self._route(request).infers:
+            if request.head.route.infers:
                 self._shared.metrics.in_flight -= 1
         self._pending.clear()

@@ -65,9 +65,6 @@ class Rest:
             reply(refused(self._dataplane.worded(error), wanted))
             return
         self._payloads.offer(wanted, outcome)
-        if json_length is None and not wishes.takes_gzip:
-            reply(Answer(200, body, JSON, (), wanted))
-            return
         headers = [] if json_length is None else [(TENSORS, str(json_length))]
         if wishes.takes_gzip and len(body) > _WORTH_PACKING:
             body = deflate(body)

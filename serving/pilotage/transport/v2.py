@@ -50,7 +50,10 @@ class Codec:
         if head is None and request.parameters is None and request.outputs is None and self._only is not None:
             name, reader = self._only
             given = request.inputs[0]
-            if given.parameters is None and (array := reader.quick(given.data, given.shape)) is not None:
+            if given.parameters is None:
+                array = reader.quick(given.data, given.shape)
+                if array is None:
+                    return self._explainer.read(body, head)
                 return InferRequest(request.id or "", {name: array}, self._all)
         inputs = {}
         position = head
