@@ -42,11 +42,9 @@ async def carry_out(kube: Kube, owner: dict[str, Any], plan: Plan, children: Chi
         await kube.delete(CONTROLLER_REVISION, namespace, names.child_name(name, revision))
     kept = {(body["kind"], body["metadata"]["name"]) for body in plan.keep}
     for (kind_name, child), live in children.bodies.items():
-        if kind_name == AUTOSCALER.kind and (kind_name, child) not in kept and plan.keep:
-            await kube.delete(AUTOSCALER, namespace, child, uid=live["metadata"]["uid"])
-    route = children.bodies.get(("HTTPRoute", name))
-    if route is not None and not any(body["kind"] == "HTTPRoute" for body in plan.keep) and plan.keep:
-        await kube.delete(HTTP_ROUTE, namespace, name, uid=route["metadata"]["uid"])
+        kind = OWNED[kind_name]
+        if kind in (AUTOSCALER, HTTP_ROUTE) and (kind_name, child) not in kept and plan.keep:
+            await kube.delete(kind, namespace, child, uid=live["metadata"]["uid"])
     return written
 
 

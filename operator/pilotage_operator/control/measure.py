@@ -24,7 +24,7 @@ from pilotage_operator.domain.analysis.judge import Judgement, Weight, needed
 from pilotage_operator.domain.analysis.query import Answer, answer, filled
 from pilotage_operator.domain.rollout.seen import Metrics
 from pilotage_operator.domain.rollout.state import Canary, Stable
-from pilotage_operator.domain.rollout.traffic import meant_share, weights
+from pilotage_operator.domain.rollout.traffic import meant_share, weight_count
 
 USUAL_SCRAPE = 5.0  # seconds, until two scrapes have been seen
 LAG = 1.0  # seconds from a weight written to a weight in force
@@ -101,7 +101,7 @@ class Measure:
                 stable=question.stable,
                 canary=question.canary,
                 since=question.since,
-                steps=weights(spec),
+                steps=weight_count(spec),
                 name=canary.version,
             )
         scrape = scrape_interval(scrapes) or USUAL_SCRAPE

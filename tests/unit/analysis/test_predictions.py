@@ -12,7 +12,7 @@ from pilotage_operator.domain.analysis.prediction_share import PredictionShare
 from pilotage_operator.domain.analysis.rate import Rate
 from pilotage_operator.domain.analysis.ratio import Ratio
 from pilotage_operator.domain.analysis.sequential import Comparison, Edge
-from pilotage_operator.domain.analysis.stability import Stability, chi_squared
+from pilotage_operator.domain.analysis.stability import Stability, boundary, chi_squared
 from tests.unit.analysis.rows import bins, classes, counted
 
 ALPHA = 0.0025
@@ -208,7 +208,7 @@ def test_the_index_comes_out_as_in_the_reference(seed: int) -> None:
         assert weighed.psi == pytest.approx(index, rel=1e-9, abs=1e-9)
         sd = np.sqrt(4 * limit * h + 2 * (count - 1) * h**2)
         k = np.sqrt((1 + 200 / (1 / h)) * (np.log((1 / h + 200) / 200) + 2 * np.log(1 / (2 * alpha))))
-        assert weighed._boundary(alpha) * weighed.deviation(limit) == pytest.approx(k * sd, rel=1e-9)
+        assert boundary(alpha, h) * weighed.deviation(limit) == pytest.approx(k * sd, rel=1e-9)
         chi, freedom = chi_squared(of_stable)
         expected = pods.sum(1, keepdims=True) * stable / n_s
         seen = expected > 0

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from pilotage_operator.api.analysis import Check, PredictionShare
 from pilotage_operator.api.modelversion import TensorContract
-
-MOST_NAMED = 10
+from pilotage_operator.domain.analysis.finding import listed
 
 
 def unknown_to_model(checks: Sequence[Check], outputs: Sequence[TensorContract], version: str) -> str:
@@ -23,7 +22,7 @@ def unknown_to_model(checks: Sequence[Check], outputs: Sequence[TensorContract],
         wanted = about.output if about else None
         found = [output for output in outputs if wanted in (None, output.name)]
         if not found:
-            names = _listed([output.name for output in outputs])
+            names = listed([output.name for output in outputs])
             return f"spec.analysis.checks: {check.name}: {version} has no output {wanted}; it has {names}"
         why = _no_class(share, found) if share else ""
         if why:
@@ -39,9 +38,4 @@ def _no_class(share: PredictionShare, outputs: Sequence[TensorContract]) -> str:
     classes = [name for output in labelled for name in output.classes or ()]
     if share.class_ is None or share.class_ in classes or not all(output.classes for output in labelled):
         return ""
-    return f"has no class {share.class_}; it has {_listed(classes)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    return f"has no class {share.class_}; it has {listed(classes)}"

@@ -6,7 +6,7 @@ out that no double scrape can change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -98,6 +98,15 @@ class Interval:
     def sides(self) -> tuple[int, int]:
         """Requests of stable and of the canary."""
         return sum(p.requests for p in self.stable), sum(p.requests for p in self.canary)
+
+
+def summed(counts: Iterable[Counts]) -> dict[str, int]:
+    """The sum of counts by key."""
+    found: dict[str, int] = {}
+    for each in counts:
+        for key, n in each.items():
+            found[key] = found.get(key, 0) + n
+    return found
 
 
 def answered(counts: Counts) -> int:
@@ -222,7 +231,6 @@ def _added(first: tuple[PodCount, ...], second: tuple[PodCount, ...]) -> tuple[P
     for p in second:
         was = total.get((p.pod, p.start))
         if was is not None:
-            counts = {k: was.counts.get(k, 0) + p.counts.get(k, 0) for k in {**was.counts, **p.counts}}
-            p = PodCount(p.pod, p.start, counts, was.requests + p.requests)
+            p = PodCount(p.pod, p.start, summed([was.counts, p.counts]), was.requests + p.requests)
         total[p.pod, p.start] = p
     return tuple(total[key] for key in sorted(total))

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pilotage_operator.domain.analysis.counts import Interval, Source, labels_of
 from pilotage_operator.domain.analysis.evidence import Evidence
-from pilotage_operator.domain.analysis.finding import Finding, Verdict
+from pilotage_operator.domain.analysis.finding import Finding, Verdict, together
 from pilotage_operator.domain.analysis.rate import percent
 from pilotage_operator.domain.analysis.stability import Stability
 
@@ -72,9 +72,7 @@ class Drift:
         verdicts = {name: self._verdict(stability) for name, stability in self.of.items()}
         worst = max(self.of, key=lambda name: (verdicts[name] == "fail", self.of[name].psi))
         stability, what = self.of[worst], _called(worst)
-        verdict = self.evidence.allows(
-            "fail" if verdicts[worst] == "fail" else "pass" if set(verdicts.values()) == {"pass"} else "unknown"
-        )
+        verdict = self.evidence.allows(together(verdicts.values()))
         figure, cause = f"{max(stability.psi, 0):.3g}", f"{what}, {self._moved(worst)}"
         seen = f"PSI of {what} is {figure}"
         if verdict != "pass":

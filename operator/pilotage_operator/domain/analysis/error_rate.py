@@ -57,8 +57,7 @@ class ErrorRate:
         of_stable, of_canary = map(percent, self.rate.shares)
         figure = f"{of_canary} (stable {of_stable})"
         seen = f"{of_canary} of the canary's answers are server errors, {of_stable} of stable's"
-        if self.verdict == "unknown" and self.rate.oddity:
-            seen = f"{seen}; {self.rate.oddity}"
+        seen = self.rate.noted(seen, self.verdict)
         finding = self.evidence.finding(self.name, self.verdict, seen, figure, limit, needed)
         return replace(finding, interval=self.rate.interval)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+MOST_NAMED = 10
 Verdict = Literal["pass", "fail", "unknown"]
 
 
@@ -21,6 +23,17 @@ class Finding:
     interval: str = ""  # between what the canary's figure lies, with 95 % confidence at this look
     cause: str = ""  # where a failure comes from: a feature, a class, a bin, and both sides' counts
     eta: str = ""  # when there will be enough evidence, if traffic goes on like this
+
+
+def together(verdicts: Collection[Verdict]) -> Verdict:
+    """Of several parts: one that fails fails all, and all have to pass."""
+    return "fail" if "fail" in verdicts else "unknown" if "unknown" in verdicts else "pass"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a person, the first ten of them."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def length(seconds: float) -> str:

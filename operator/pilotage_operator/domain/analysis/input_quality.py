@@ -6,11 +6,11 @@ know any more, a limit that is too narrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from pilotage_operator.domain.analysis.counts import Counts, Interval, PodCount, Source, entered, labels_of
+from pilotage_operator.domain.analysis.counts import Counts, Interval, PodCount, Source, entered, labels_of, summed
 from pilotage_operator.domain.analysis.dispersion import Counted
 from pilotage_operator.domain.analysis.evidence import Evidence
 from pilotage_operator.domain.analysis.finding import Finding
@@ -50,8 +50,8 @@ class InputQuality:
         return replace(
             following,
             evidence=self.evidence.after(interval),
-            of_stable=added(self.of_stable, (p.counts for p in interval.stable)),
-            of_canary=added(self.of_canary, (p.counts for p in interval.canary)),
+            of_stable=summed([self.of_stable, *(p.counts for p in interval.stable)]),
+            of_canary=summed([self.of_canary, *(p.counts for p in interval.canary)]),
         )
 
     def finding(self) -> Finding:
@@ -67,8 +67,7 @@ class InputQuality:
                 f"{seen}; a difference cannot be told beside so many: mend the contract of the version that serves"
             )
             return Finding(self.name, "unknown", figure, limit, str(self.evidence), message, self.rate.interval)
-        if verdict == "unknown" and self.rate.oddity:
-            seen = f"{seen}; {self.rate.oddity}"
+        seen = self.rate.noted(seen, verdict)
         if verdict != "pass" and cause:
             seen = f"{seen}; {cause}"
         finding = self.evidence.finding(self.name, verdict, seen, figure, limit, self.rate.needed)
@@ -101,15 +100,6 @@ class InputQuality:
             return f"a category unknown to {self.canary}"
         named = f"category {lost[0]}" if len(lost) == 1 else f"categories {', '.join(lost[:3])}"
         return f"{named}{f' and {len(lost) - 3} more' if len(lost) > 3 else ''}, unknown to {self.canary}"
-
-
-def added(before: Counts, more: Iterable[Counts]) -> dict[str, int]:
-    """The sum of counts by key."""
-    found = dict(before)
-    for counts in more:
-        for key, n in counts.items():
-            found[key] = found.get(key, 0) + n
-    return found
 
 
 def _categories(counts: Counts, feature: str) -> Mapping[str, int]:

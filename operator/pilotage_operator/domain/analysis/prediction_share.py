@@ -12,7 +12,7 @@ from typing import ClassVar
 from pilotage_operator.domain.analysis.counts import Counts, Interval, PodCount, Source, labels_of
 from pilotage_operator.domain.analysis.dispersion import Counted
 from pilotage_operator.domain.analysis.evidence import Evidence
-from pilotage_operator.domain.analysis.finding import Finding, Verdict
+from pilotage_operator.domain.analysis.finding import Finding, listed, together
 from pilotage_operator.domain.analysis.rate import Rate, percent
 from pilotage_operator.domain.analysis.ratio import Ratio
 from pilotage_operator.domain.analysis.sequential import Comparison
@@ -84,11 +84,10 @@ class PredictionShare:
         of_stable, of_canary = map(percent, rate.shares)
         figure = f"{name}: {of_canary} (stable {of_stable})"
         seen = f"output {output}, class {name}: {of_canary} of the canary's rows, {of_stable} of stable's"
-        verdict = self.evidence.allows(_all(verdicts))
+        verdict = self.evidence.allows(together(verdicts.values()))
         if verdict == "fail":
             seen = f"{seen} (since the beginning {_of(rate.compared[1])}, stable {_of(rate.compared[0])})"
-        if verdict == "unknown" and rate.oddity:
-            seen = f"{seen}; {rate.oddity}"
+        seen = rate.noted(seen, verdict)
         finding = self.evidence.finding(self.name, verdict, seen, figure, limit, needed)
         cause = f"output {output}, class {name}, {_of(rate.compared[1])}; stable {_of(rate.compared[0])}"
         return replace(finding, interval=rate.interval, cause=cause if verdict == "fail" else "")
@@ -100,13 +99,7 @@ class PredictionShare:
         if self.output is not None and self.output not in outputs:
             return f"the model counts no classes of an output {self.output}; it has {', '.join(sorted(outputs))}"
         classes = sorted(name for output, name in self.known if self.output in (None, output))
-        more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
-        return f"the model has no class {self.label}; it has {', '.join(classes[:10])}{more}"
-
-
-def _all(verdicts: Mapping[tuple[Label, bool], Verdict]) -> Verdict:
-    found = set(verdicts.values())
-    return "fail" if "fail" in found else "unknown" if "unknown" in found else "pass"
+        return f"the model has no class {self.label}; it has {listed(classes)}"
 
 
 def _labels(interval: Interval) -> frozenset[Label]:

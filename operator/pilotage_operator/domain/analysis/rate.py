@@ -119,17 +119,15 @@ class Rate:
         apart = alone[0] > others[1] if side > 0 else alone[1] < others[0]
         return odd if apart else ""
 
-    @property
-    def oddity(self) -> str:
-        """What is said of it."""
+    def noted(self, seen: str, verdict: Verdict) -> str:
+        """`seen` in words; where the verdict is unknown for an odd pod, with that."""
         odd = self.odd_pod
-        if not odd:
-            return ""
+        if verdict != "unknown" or not odd:
+            return seen
         n, e = total([counted for pod, counted in self.pods.items() if pod != odd])
         there, elsewhere = percent(self.pods[odd][1] / self.pods[odd][0]), percent(e / n)
-        return (
-            f"by pod {odd} alone, {there} there and {elsewhere} on the others: look at its node, or who is tied to it"
-        )
+        alone = f"by pod {odd} alone, {there} there and {elsewhere} on the others"
+        return f"{seen}; {alone}: look at its node, or who is tied to it"
 
     @property
     def needed(self) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, log, sqrt
 
 from pilotage_operator.domain.analysis.confidence import Z
+from pilotage_operator.domain.analysis.counts import summed
 from pilotage_operator.domain.analysis.dispersion import PRIOR, SAFETY
 from pilotage_operator.domain.analysis.evidence import MIN_REQUESTS
 from pilotage_operator.domain.analysis.finding import Verdict
@@ -42,7 +43,7 @@ class Stability:
 
     def after(self, of_stable: Sequence[Bins], of_canary: Sequence[Bins]) -> Stability:
         """With one more interval, of each pod."""
-        stable, canary = _sum(of_stable), _sum(of_canary)
+        stable, canary = summed(of_stable), summed(of_canary)
         n_s, n_c = sum(stable.values()), sum(canary.values())
         following = self
         if n_s and n_c:
@@ -52,7 +53,7 @@ class Stability:
                 weight=self.weight + w,
                 intervals=self.intervals + 1,
                 shares=(_plus(self.shares[0], stable, w / n_s), _plus(self.shares[1], canary, w / n_c)),
-                counted=(_sum([self.counted[0], stable]), _sum([self.counted[1], canary])),
+                counted=(summed([self.counted[0], stable]), summed([self.counted[1], canary])),
             )
         pods = [bins for bins in of_stable if sum(bins.values())]
         chi_square, freedom = chi_squared(pods if len(pods) > 1 else [self.last, stable])
@@ -92,22 +93,16 @@ class Stability:
 
     def deviation(self, psi: float) -> float:
         """Standard deviation of the index where it is truly `psi`."""
-        h = self._grain
-        return sqrt(4 * max(psi, 0.0) * h + 2 * (len(self._bins) - 1) * h**2)
+        return deviation_at(psi, self._grain, len(self._bins))
 
     def verdict(self, limit: float, alpha: float) -> Verdict:
         """fail above L + k(α) sd, pass below L - k(0.05) sd."""
         if self.intervals < LEAST_INTERVALS or min(sum(c.values()) for c in self.counted) < MIN_REQUESTS:
             return "unknown"
         noise = self.deviation(limit)
-        if self.psi > limit + self._boundary(alpha) * noise:
+        if self.psi > limit + boundary(alpha, self._grain) * noise:
             return "fail"
-        return "pass" if self.psi < limit - self._boundary(ALPHA_PASS) * noise else "unknown"
-
-    def _boundary(self, alpha: float) -> float:
-        """k(α): with h = 1/200, √(2 (ln 2 + 2 ln(1/2α))), which is 4.5 at 0.0025."""
-        spent = MIXTURE * self._grain
-        return sqrt((1 + spent) * (log(1 + 1 / spent) + 2 * log(1 / (2 * alpha))))
+        return "pass" if self.psi < limit - boundary(ALPHA_PASS, self._grain) * noise else "unknown"
 
     def between(self) -> tuple[float, float]:
         """Where the index lies with 95 % confidence, at this look."""
@@ -124,9 +119,7 @@ class Stability:
         for _ in range(60):
             middle = sqrt(low * high)
             h = self.phi / middle
-            spent = MIXTURE * h
-            k = sqrt((1 + spent) * (log(1 + 1 / spent) + 2 * log(1 / (2 * ALPHA_PASS))))
-            enough = limit > k * sqrt(4 * limit * h + 2 * (bins - 1) * h**2)
+            enough = limit > boundary(ALPHA_PASS, h) * deviation_at(limit, h, bins)
             low, high = (low, middle) if enough else (middle, high)
         return inf if high >= 9e8 else max(MIN_REQUESTS, high * ratio)
 
@@ -138,10 +131,21 @@ class Stability:
         return at, (of_canary.get(at, 0), sum(of_canary.values())), (of_stable.get(at, 0), sum(of_stable.values()))
 
 
+def boundary(alpha: float, h: float) -> float:
+    """k(α): with h = 1/200, √(2 (ln 2 + 2 ln(1/2α))), which is 4.5 at 0.0025."""
+    spent = MIXTURE * h
+    return sqrt((1 + spent) * (log(1 + 1 / spent) + 2 * log(1 / (2 * alpha))))
+
+
+def deviation_at(psi: float, h: float, bins: int) -> float:
+    """Standard deviation of the index where it is truly `psi`."""
+    return sqrt(4 * max(psi, 0.0) * h + 2 * (bins - 1) * h**2)
+
+
 def chi_squared(groups: Sequence[Bins]) -> tuple[float, float]:
     """Pearson's χ² of the bins between groups that ought to be alike, and its degrees of freedom."""
     seen = [bins for bins in groups if sum(bins.values())]
-    whole = {at: n for at, n in _sum(seen).items() if n}
+    whole = {at: n for at, n in summed(seen).items() if n}
     if len(seen) < 2 or len(whole) < 2:
         return 0.0, 0.0
     total, found = sum(whole.values()), 0.0
@@ -149,14 +153,6 @@ def chi_squared(groups: Sequence[Bins]) -> tuple[float, float]:
         n = sum(bins.values())
         found += sum((bins.get(at, 0) - n * k / total) ** 2 / (n * k / total) for at, k in whole.items())
     return found, float((len(seen) - 1) * (len(whole) - 1))
-
-
-def _sum(counts: Sequence[Bins]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for bins in counts:
-        for at, n in bins.items():
-            found[at] = found.get(at, 0) + n
-    return found
 
 
 def _plus(before: Shares, counts: Bins, times: float) -> dict[str, float]:

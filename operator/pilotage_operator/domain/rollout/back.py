@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pilotage_operator.domain.rollout.decision import SOON, Decision, Happening, Situation
 from pilotage_operator.domain.rollout.seen import Command
-from pilotage_operator.domain.rollout.state import Failure, Reason, Returned, State
+from pilotage_operator.domain.rollout.state import Canary, Failure, Reason, Returned, Stable, State
 from pilotage_operator.domain.rollout.target import contract_refused, holds
 
 Outcome = tuple[State, Happening]
@@ -18,9 +18,8 @@ def roll_back(s: Situation, command: Command) -> Outcome:
     if stable is None or stable.since is None:
         return refuse(s, command, "no version has served yet")
     about = canary or failed or stable
-    if (about.revision, about.attempt) != (command.revision, command.attempt):
-        now = f"{about.revision}/{about.attempt}"
-        return refuse(s, command, f"it is for {command.revision}/{command.attempt}, and now is {now}")
+    if other := for_another(command, about):
+        return refuse(s, command, other)
     if failed is not None and not command.to:
         return refuse(s, command, f"{failed.version} is taken back already{_name_one(s)}")
     to = command.to or (stable.revision if canary is not None else stable.previous)
@@ -67,6 +66,13 @@ def _name_one(s: Situation) -> str:
     found.sort(key=lambda r: -r.order)
     names = ", ".join(f"{r.name} ({r.model_version})" for r in found[:5])
     return f"; name one as <id>/<revision>/<attempt>/<to>: {names}" if names else ", and no other is known"
+
+
+def for_another(command: Command, about: Canary | Failure | Stable) -> str:
+    """Why a command is not for what is there now; "" where it is."""
+    if (about.revision, about.attempt) == (command.revision, command.attempt):
+        return ""
+    return f"it is for {command.revision}/{command.attempt}, and now is {about.revision}/{about.attempt}"
 
 
 def told(command: Command, message: str) -> Happening:

@@ -66,9 +66,8 @@ def _carry_out(s: Situation, command: Command) -> tuple[State, Happening]:
         return replace(s.state, paused=None), _told(command, "goes on as the spec asks")
     if about is None:
         return _refuse(s, command, "there is no rollout")
-    if (about.revision, about.attempt) != (command.revision, command.attempt):
-        now = f"{about.revision}/{about.attempt}"
-        return _refuse(s, command, f"it is for {command.revision}/{command.attempt}, and now is {now}")
+    if other := back.for_another(command, about):
+        return _refuse(s, command, other)
     if command.action == "retry":
         if canary is None and s.state.failed is None:  # what was gone back to serves, after a retry of its own
             return replace(s.state, returned=None), _told(command, f"{s.spec.model_version} is tried again")

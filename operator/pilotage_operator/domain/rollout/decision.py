@@ -79,11 +79,6 @@ class Situation:
         """Pods that all the traffic takes."""
         return full(self.spec, self.state, self.seen)
 
-    @property
-    def status_lost(self) -> bool:
-        """Whether the status was lost, and nobody has looked yet."""
-        return self.state.paused is not None and self.state.paused.reason is Reason.STATUS_LOST
-
     def unconfirmed(self) -> str:
         """What is missing until the shares that the state asks for are in force; "" when nothing is."""
         want = desired(self.spec, self.state, self.seen)

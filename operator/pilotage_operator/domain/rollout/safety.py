@@ -50,19 +50,13 @@ def pods_awaited(s: Situation) -> Decision | None:
     canary, workload = s.canary, s.seen.workloads.get(s.canary.revision)
     if s.seen.ready(canary.revision) >= canary_pods(s.spec, s.state, canary, s.seen):
         since, reason = None, s.state.reason
-    elif _cluster_recovered(s) and workload is not None:
+    elif workload is not None and workload.trouble is None and s.state.paused is None and s.state.reason in CLUSTERS:
         since, reason = s.now, Reason.STARTING_PODS
     else:
         since, reason = s.now if canary.waiting_since is None else canary.waiting_since, s.state.reason
     if since == canary.waiting_since:
         return None
     return Decision(replace(s.state, reason=reason, canary=replace(canary, waiting_since=since)), again=SOON)
-
-
-def _cluster_recovered(s: Situation) -> bool:
-    workload = s.seen.workloads.get(s.canary.revision)
-    trouble = workload.trouble if workload else None
-    return s.state.paused is None and s.state.reason in CLUSTERS and trouble is None
 
 
 def pods_failed(s: Situation) -> Decision | None:
@@ -87,7 +81,7 @@ def pods_failed(s: Situation) -> Decision | None:
 
 def check_failed(s: Situation) -> Decision | None:
     """A check that is proven to fail does what its onFail says; observing says it in the status alone."""
-    if s.status_lost or s.canary.returning:
+    if s.state.lost or s.canary.returning:
         return None
     for finding in s.seen.metrics.findings:
         if finding.verdict == "fail":

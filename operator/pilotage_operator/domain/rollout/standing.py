@@ -13,7 +13,7 @@ from pilotage_operator.domain.rollout.traffic import baking, in_traffic
 def spec_unusable(s: Situation) -> Decision | None:
     """What the spec asks for cannot be had, now or ever; what ran before runs on."""
     target = s.seen.target
-    if target.reason is None or (s.status_lost and s.state.canary is not None):
+    if target.reason is None or (s.state.lost and s.state.canary is not None):
         return None
     phase = Phase.PROGRESSING if target.waiting else Phase.INVALID
     told = (
@@ -63,7 +63,7 @@ def first_version(s: Situation) -> Decision | None:
 
 def at_rest(s: Situation) -> Decision | None:
     """The spec asks for what is stable already."""
-    if s.seen.target.revision != s.stable.revision or (s.status_lost and s.state.canary is not None):
+    if s.seen.target.revision != s.stable.revision or (s.state.lost and s.state.canary is not None):
         return None
     returned = s.state.returned
     if s.state.canary is not None and returned is not None:
@@ -100,7 +100,7 @@ def rolled_back(s: Situation) -> Decision | None:
     A retry begins anew, so that the canary that failed is taken back first.
     """
     failed, target = s.state.failed, s.seen.target
-    if failed is None and s.status_lost and target.failed and s.state.canary is None:
+    if failed is None and s.state.lost and target.failed and s.state.canary is None:
         failed = Failure(
             target.revision,
             target.version,
@@ -122,7 +122,7 @@ def rolled_back(s: Situation) -> Decision | None:
 def superseded(s: Situation) -> Decision | None:
     """A third version: the second one's traffic goes to zero before it starts."""
     canary, target = s.state.canary, s.seen.target
-    if canary is None or canary.revision == target.revision or s.status_lost:
+    if canary is None or canary.revision == target.revision or s.state.lost:
         return None
     returned = s.state.returned
     if returned is not None:

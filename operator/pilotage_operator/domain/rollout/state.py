@@ -138,3 +138,8 @@ class State:
     returned: Returned | None = None
     retire_at: float | None = None  # a version that serves no more keeps its pods until then
     actions: tuple[str, ...] = ()  # what people asked for and was done or refused, newest last
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was lost, and nobody has looked yet at what was recovered."""
+        return self.paused is not None and self.paused.reason is Reason.STATUS_LOST

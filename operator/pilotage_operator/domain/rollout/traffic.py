@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pilotage_operator.api.modeldeployment import ModelDeploymentSpec
 from pilotage_operator.domain.analysis.share import agrees
 from pilotage_operator.domain.rollout.seen import Metrics, Seen
-from pilotage_operator.domain.rollout.state import Canary, Reason, State
+from pilotage_operator.domain.rollout.state import Canary, State
 
 QUIET_SECONDS = 15.0  # without traffic a share cannot be seen: then the route's own word is enough after this time
 
@@ -80,7 +80,7 @@ def pods_for(weight: int, replicas: int, *, gateway: bool) -> int:
     return max(1, min(replicas, replicas * weight // (100 - weight)))
 
 
-def weights(spec: ModelDeploymentSpec) -> int:
+def weight_count(spec: ModelDeploymentSpec) -> int:
     """At how many weights a canary stands in a whole rollout, a shadow's copy and the bake included."""
     return sum(1 for step in spec.rollout.steps if step.approval is None) + 1
 
@@ -111,9 +111,8 @@ def canary_pods(spec: ModelDeploymentSpec, state: State, canary: Canary, seen: S
     Those of a canary that is taken back stay until nothing reaches them, and those found after a lost status as well.
     """
     workload, gateway = seen.workloads.get(canary.revision), by_gateway(spec)
-    lost = state.paused is not None and state.paused.reason is Reason.STATUS_LOST
     withdrawn = canary.weight == 0 and (seen.target.revision != canary.revision or state.failed is not None)
-    if workload is not None and (lost or withdrawn):
+    if workload is not None and (state.lost or withdrawn):
         return workload.wanted
     if gateway:  # a weight is in force some time after it was written; pods of the one before are kept for the next
         carry = min(workload.wanted, full(spec, state, seen)) if workload else 0
