@@ -7,7 +7,7 @@ from typing import Any
 
 from tests import models
 from tests.e2e.conftest import both_modes
-from tests.e2e.world import World
+from tests.e2e.world import World, eventually
 
 
 def _rolled_back(world: World, bad: str, **check: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_an_outage_that_hits_both_alike_takes_nothing_back(world: World, tmp_pat
         world.until_weight(25)
         # When what they depend on is gone for a while
         with world.load() as outage:
-            world.until("a quarter of a minute", lambda s: outage.tally.failed() > 400)
+            eventually("many have failed", lambda: outage.tally.failed() > 400, world.describe)
             seen = world.status()
             suffered = outage.stop()
         # Then

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.conftest import both_modes
 from tests.e2e.manifests import ROLLOUT, STEPS
-from tests.e2e.world import World, eventually
+from tests.e2e.world import World, eventually, time_passes
 
 
 @both_modes
@@ -20,8 +20,7 @@ def test_a_step_of_approval_waits_for_a_person(world: World) -> None:
         status = world.until("it waits", lambda s: s.get("reason") == "AwaitingApproval")
         assert status["phase"] == "Paused"
         weight = status["canary"]["weight"]
-        held = load.tally
-        eventually("a few intervals pass", lambda: load.tally.since(held).answered > 900)
+        time_passes(load, 900)
         assert world.status()["canary"]["weight"] == weight
         # When
         world.act("approve")
@@ -43,8 +42,7 @@ def test_a_rollout_is_paused_by_a_person_and_frozen_by_the_spec(world: World) ->
         world.act("pause")
         # Then
         status = world.until("it is paused", lambda s: s["reason"] == "PausedByPerson")
-        held = load.tally
-        eventually("a few intervals pass", lambda: load.tally.since(held).answered > 900)
+        time_passes(load, 900)
         assert world.status()["weights"] == status["weights"]
         # When
         world.deploy("tumour-v2", rollout={**ROLLOUT, "paused": True})

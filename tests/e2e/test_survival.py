@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import both_modes
 from tests.e2e.private_prometheus import private_prometheus
-from tests.e2e.world import World, eventually, kubectl
+from tests.e2e.world import World, eventually, kubectl, time_passes
 
 
 @both_modes
@@ -26,8 +26,7 @@ def test_prometheus_dies_and_comes_back(world: World) -> None:
         status = world.until("it holds", lambda s: s["reason"] == "MetricsUnavailable")
         assert status["phase"] == "Progressing"
         weights = status["weights"]
-        held = load.tally
-        eventually("a few intervals pass", lambda: load.tally.since(held).answered > 1200)
+        time_passes(load, 1200)
         assert world.status()["weights"] == weights
         # When
         kubectl("scale", "-n", world.namespace, "deploy/prometheus", "--replicas=1")

@@ -41,6 +41,12 @@ def eventually(
     raise AssertionError(f"never happened: {what}\n{describe()}")
 
 
+def time_passes(load: Load, answers: int) -> None:
+    """By the clock of the load: until so many more are answered, which takes a few intervals."""
+    before = load.tally
+    eventually("a few intervals pass", lambda: load.tally.since(before).answered > answers)
+
+
 @dataclass
 class World:
     """The namespace has its own operator, so that tests side by side may kill theirs."""

@@ -58,7 +58,7 @@ def grpc(server: Running, body: Path, answer: int, seconds: float, core: int) ->
 
 
 def read_h2load(said: str, log: str, answer: int, cpu: float) -> Sample:
-    """h2load's summary, and its log of (start, status, microseconds) lines.
+    """h2load's summary, and its log.
 
     It does not look at gRPC's own status, so the bytes must be those of as many right answers.
     """
@@ -67,8 +67,18 @@ def read_h2load(said: str, log: str, answer: int, cpu: float) -> Sample:
     rate = _number(r"finished in \S+, ([\d.]+) req/s", said)
     if not done or data != done * answer:
         raise ClusterError(f"{done} calls were answered with {data} bytes, not with {answer} each; look at the log")
-    took = [int(line.split("\t")[2]) / 1e6 for line in log.splitlines()]
+    took = [seconds for _, _, seconds in logged(log)]
     return Sample(rate=rate, p50=percentile(took, 0.5), p99=percentile(took, 0.99), cpu=cpu / done)
+
+
+def logged(log: str) -> list[tuple[float, int, float]]:
+    """h2load's log, a line a request: when it began, its status (-1: none), and the seconds that it took.
+
+    >>> logged("5000000\\t200\\t1000\\n")
+    [(5.0, 200, 0.001)]
+    """
+    fields = (line.split("\t") for line in log.splitlines())
+    return [(int(start) / 1e6, int(status), int(micros) / 1e6) for start, status, micros, *_ in fields]
 
 
 def grpc_answer(server: Running, body: Path) -> int:

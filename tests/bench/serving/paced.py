@@ -10,7 +10,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from tests.bench.serving.closed import on
+from tests.bench.serving.closed import logged, on
 from tests.bench.serving.figures import percentile
 from tests.bench.serving.steady import Answers, Seen
 from tests.cluster.shell import run
@@ -38,18 +38,16 @@ def http(
 
 
 def read(log: str) -> Seen:
-    """h2load's log: a line for each request with its start and how long it took, in microseconds, and its status.
+    """What h2load's log says.
 
     >>> read("5\\t200\\t10\\n1000005\\t429\\t30\\n").codes[200]
     Answers(count=1, p50=1e-05, p99=1e-05)
     """
     took = defaultdict(list)
-    starts = []
-    for line in log.splitlines():
-        start, status, micros = line.split("\t")[:3]
-        starts.append(int(start))
-        took[int(status)].append(int(micros) / 1e6)
+    requests = logged(log)
+    for _, status, seconds in requests:
+        took[status].append(seconds)
     lost = len(took.pop(-1, ()))
     codes = {code: Answers(len(v), percentile(v, 0.5), percentile(v, 0.99)) for code, v in took.items()}
-    seconds = (max(starts) - min(starts)) / 1e6
-    return Seen(len(starts), len(starts) / seconds, codes, {"no answer": lost} if lost else {})
+    lasted = max(requests)[0] - min(requests)[0]
+    return Seen(len(requests), len(requests) / lasted, codes, {"no answer": lost} if lost else {})

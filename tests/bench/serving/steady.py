@@ -26,13 +26,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of one stream. `late_p99` is the generator's own: from due to sent, in seconds."""
+    """What became of one stream."""
 
     sent: int
     rate: float
     codes: Mapping[int, Answers]
     lost: Mapping[str, int]
-    late_p99: float = 0.0
 
     def share(self, code: int) -> float:
         """Of all that was sent."""
@@ -83,13 +82,6 @@ def flowing(port: int, streams: Mapping[str, Stream], seconds: float, core: int)
     if process.returncode:
         raise ClusterError(f"the load generator ended with {process.returncode}")
     seen |= read(json.loads(said))
-
-
-def run(port: int, streams: Mapping[str, Stream], seconds: float, core: int) -> dict[str, Seen]:
-    """The same, with nothing beside it."""
-    with flowing(port, streams, seconds, core) as seen:
-        pass
-    return seen
 
 
 def read(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Seen]:

@@ -215,12 +215,18 @@ def test_while_the_spec_cannot_be_read_what_serves_is_scaled_and_repaired() -> N
 # --- both sides
 
 
-@both
-def test_when_both_are_down_nothing_is_moved_and_it_is_said(gateway: bool) -> None:
+def both_down(*, gateway: bool) -> World:
+    """A canary at its first weight, and no pod of either side is ready any more."""
     world = canary(gateway=gateway)
     world.wait(10)
     break_pods(world, "v1")
     break_pods(world, "v2")
+    return world
+
+
+@both
+def test_when_both_are_down_nothing_is_moved_and_it_is_said(gateway: bool) -> None:
+    world = both_down(gateway=gateway)
     world.wait(60)
     assert (world.status or {})["message"].startswith("v1 and v2 are down: ")
     assert world.is_("Progressing", "v1", 25)
@@ -230,10 +236,7 @@ def test_when_both_are_down_nothing_is_moved_and_it_is_said(gateway: bool) -> No
 
 @both
 def test_when_both_are_down_the_first_that_is_back_answers(gateway: bool) -> None:
-    world = canary(gateway=gateway)
-    world.wait(10)
-    break_pods(world, "v1")
-    break_pods(world, "v2")
+    world = both_down(gateway=gateway)
     world.settle()
     for pod in world.pods[revision_of(world, "v1")]:
         pod.broken = False
