@@ -1,7 +1,8 @@
 """What is watched, and whom it wakes; the only importer of kopf.
 
 An event does one thing: it puts its owner on the queue. Nothing is read from it but names, so that a late, repeated or
-lost event costs at most a pass. kopf adds no finalizer and no annotation for handlers of this kind.
+lost event costs at most a pass. kopf adds no finalizer and no annotation for handlers of this kind. They are coroutines,
+since kopf runs plain functions in threads, and the queue belongs to the loop.
 """
 
 from __future__ import annotations
@@ -52,16 +53,16 @@ def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]], gatewa
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.MODEL_DEPLOYMENT_PLURAL, registry=handlers)
-    def on_deployment(namespace: str | None, name: str | None, **_: Any) -> None:
+    async def on_deployment(namespace: str | None, name: str | None, **_: Any) -> None:
         wake(Key(names.MODEL_DEPLOYMENT_KIND, namespace or "", name or ""))
 
     @kopf.on.event(names.GROUP, names.VERSION, names.MODEL_VERSION_PLURAL, registry=handlers)
-    def on_version(namespace: str | None, name: str | None, **_: Any) -> None:
+    async def on_version(namespace: str | None, name: str | None, **_: Any) -> None:
         wake(Key(names.MODEL_VERSION_KIND, namespace or "", name or ""))
         for deployment in asked_by(namespace or "", name or ""):
             wake(Key(names.MODEL_DEPLOYMENT_KIND, namespace or "", deployment))
 
-    def on_child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+    async def on_child(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
         if owner := labels.get(names.DEPLOYMENT_LABEL):
             wake(Key(names.MODEL_DEPLOYMENT_KIND, namespace or "", owner))
 
@@ -69,7 +70,7 @@ def registry(wake: Wake, asked_by: Callable[[str, str], Collection[str]], gatewa
         kopf.on.event(group, version, plural, registry=handlers)(on_child)
 
     @kopf.on.event("batch", "v1", "jobs", registry=handlers)
-    def on_job(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+    async def on_job(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
         if owner := labels.get(names.MODEL_VERSION_LABEL):
             wake(Key(names.MODEL_VERSION_KIND, namespace or "", owner))
 

@@ -1,6 +1,7 @@
 """kopf watches and wakes, and leaves no trace on what it watches."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,13 +15,15 @@ from tests.component.control.test_kube import service, version
 
 
 class Woken:
-    """The keys that events put on the queue; each can be waited for."""
+    """The keys that events put on the queue, and the threads that did; each key can be waited for."""
 
     def __init__(self) -> None:
+        self.threads: set[int] = set()
         self._keys: list[Key] = []
         self._changed = asyncio.Event()
 
     def __call__(self, key: Key) -> None:
+        self.threads.add(threading.get_ident())
         self._keys.append(key)
         self._changed.set()
 
@@ -58,6 +61,7 @@ async def woken(namespace: str) -> AsyncIterator[Woken]:
     yield woken
     stop.set()
     await asyncio.wait_for(watching, 30)
+    assert woken.threads == {threading.get_ident()}, "the queue belongs to the loop's thread"
 
 
 Mdeploy = Callable[[str], Key]
