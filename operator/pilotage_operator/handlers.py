@@ -1,8 +1,8 @@
 """What is watched, and whom it wakes; the only importer of kopf.
 
 An event does one thing: it puts its owner on the queue. Nothing is read from it but names, so that a late, repeated or
-lost event costs at most a pass. kopf adds no finalizer and no annotation for handlers of this kind. They are coroutines,
-since kopf runs plain functions in threads, and the queue belongs to the loop.
+lost event costs at most a pass. kopf adds no finalizer and no annotation for handlers of this kind. All of them are
+coroutines: kopf runs plain functions in threads, and the queue belongs to the loop.
 """
 
 from __future__ import annotations

@@ -76,10 +76,11 @@ async def _keep(kube: Kube, body: dict[str, Any], live: dict[str, Any] | None) -
 def agrees(wanted: Any, live: Any) -> bool:
     """Whether everything that is wanted stands in what is live; what the API server added does not matter.
 
-    A Service's selector is the exception: a label too many selects too little.
+    There are two exceptions: a label too many in a Service's selector selects too little, and a route's timeouts, which
+    nothing adds by default, were once ours or are somebody else's.
     """
     if isinstance(wanted, dict):
-        if not isinstance(live, dict):
+        if not isinstance(live, dict) or ("timeouts" in live and "timeouts" not in wanted):
             return False
         if "selector" in wanted and set(wanted["selector"]) != set(live.get("selector") or {}):
             return False

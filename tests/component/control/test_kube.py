@@ -93,6 +93,24 @@ async def test_an_apply_has_one_field_manager(kube: Kube, namespace: str) -> Non
     ]
 
 
+async def test_what_a_route_no_longer_says_is_gone_after_an_apply(kube: Kube, namespace: str) -> None:
+    def route(**more: Any) -> dict[str, Any]:
+        metadata = {"name": "fraud", "namespace": namespace}
+        rule = {"backendRefs": [{"name": "fraud", "port": 80}], **more}
+        return {
+            "apiVersion": HTTP_ROUTE.api_version,
+            "kind": "HTTPRoute",
+            "metadata": metadata,
+            "spec": {"rules": [rule]},
+        }
+
+    await kube.create(HTTP_ROUTE, route(timeouts={"request": "5s"}))
+    await kube.apply(HTTP_ROUTE, route())
+    live = await kube.get(HTTP_ROUTE, namespace, "fraud")
+    assert live is not None
+    assert "timeouts" not in live["spec"]["rules"][0]
+
+
 async def test_a_status_written_on_a_stale_version_is_a_conflict(kube: Kube, namespace: str) -> None:
     read = await kube.create(MODEL_VERSION, version(namespace, "guarded"))
     await kube.write_status(MODEL_VERSION, {**read, "status": {"phase": "Checking"}})

@@ -1,13 +1,16 @@
 """What each check says of which traffic, and when."""
 
+from math import inf
+
 import pytest
 
 from pilotage_operator.domain.analysis.counts import Counts, Interval, PodCount
 from pilotage_operator.domain.analysis.error_rate import ErrorRate
+from pilotage_operator.domain.analysis.evidence import Evidence
 from pilotage_operator.domain.analysis.finding import Finding, Verdict, length
 from pilotage_operator.domain.analysis.latency import Latency
 from pilotage_operator.domain.analysis.sequential import Comparison
-from tests.unit.analysis.series import BOOT, Pair, edges_hit, interval
+from tests.unit.analysis.series import BEGIN, BOOT, Pair, edges_hit, interval
 
 EDGES = [float(f"{0.0001 * 1.3 ** (k / 2):.6g}") for k in range(93)]
 ALPHA = 0.005
@@ -118,7 +121,16 @@ def test_an_unknown_says_what_is_missing_and_when_it_is_expected() -> None:
     _, finding = errors([(250, 2)] * 3, [(50, 0)], intervals=2)
     assert finding.verdict == "unknown"
     assert finding.message.endswith("limit stable + 1 %; 100 of about 2100 canary requests")
-    assert finding.eta == "3m20s"  # 2,000 more at 10 a second
+    assert finding.eta == "08:03 UTC"  # 2,000 more at 10 a second, from 08:00:05 on
+
+
+@pytest.mark.parametrize(
+    ("needed", "eta"),
+    [(3, "17 Jan 08:00 UTC"), (1, ""), (32, ""), (1e300, ""), (inf, "")],
+    ids=["another day", "there are enough", "in more than a month", "beyond any calendar", "never"],
+)
+def test_when_enough_is_expected_is_said_only_where_it_can_be(needed: float, eta: str) -> None:
+    assert Evidence(stable=9, canary=1, seconds=86_400.0, until=BEGIN).eta(needed) == eta
 
 
 def test_before_the_first_request_it_says_how_many_it_will_take() -> None:

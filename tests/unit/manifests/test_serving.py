@@ -119,6 +119,15 @@ def test_a_shadow_gets_a_copy_of_what_every_rule_takes(path: str) -> None:
     assert not agrees(http_route(OWNER, traffic, {"0123456789": 100}), body), "a copy that shall end would be kept"
 
 
+def test_a_time_limit_that_shall_end_is_noticed() -> None:
+    limited = Traffic.model_validate({"parentRefs": [{"name": "public"}], "timeouts": {"request": "5s"}})
+    free = Traffic.model_validate({"parentRefs": [{"name": "public"}]})
+    before, after = (http_route(OWNER, traffic, {"0123456789": 100}) for traffic in (limited, free))
+    assert agrees(before, before)
+    assert not agrees(after, before)
+    assert not agrees(before, after)
+
+
 def test_an_autoscaler_scales_the_deployment_of_its_revision() -> None:
     body = autoscaler(OWNER, "1a2b3c4d5e", Autoscaling(min=1, max=4, cpu=60), 5)
     assert body["spec"]["scaleTargetRef"]["name"] == "fraud-1a2b3c4d5e" == body["metadata"]["name"]

@@ -144,7 +144,7 @@ def test_little_traffic_holds_and_says_what_is_missing_and_until_when() -> None:
     errors = checks(world)[0]
     assert errors["verdict"] == "unknown"
     assert "canary requests" in errors["message"]
-    assert f"enough in about {errors['eta']}" in (world.status or {})["message"]
+    assert f"enough at about {errors['eta']}" in (world.status or {})["message"]
     assert world.is_("Progressing", "v1", 25)
 
 

@@ -6,27 +6,31 @@ from dataclasses import dataclass, replace
 from math import inf, log
 
 from pilotage_operator.domain.analysis.counts import Interval
-from pilotage_operator.domain.analysis.finding import Finding, Verdict, length
+from pilotage_operator.domain.analysis.finding import Finding, Verdict, time_of_day
 
 MIN_REQUESTS = 200  # of each side, before anything may pass
 NATS_TO_PASS = 6.0
+MOST_FORESEEN = 30 * 86400.0  # seconds; nobody waits longer for a number
 MEMORY = 0.98  # what an interval still counts for, one interval later, in what stable is expected to do
 RECENT = 0.9  # and in the figures that are shown
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Requests (or rows) of both sides that were compared, and in how many seconds the canary's came."""
+    """Requests (or rows) of both sides that were compared, in how many seconds the canary's came, and until when."""
 
     stable: int = 0
     canary: int = 0
     seconds: float = 0.0
+    until: float = 0.0
     unit: str = "requests"
 
     def after(self, interval: Interval) -> Evidence:
         stable, canary = interval.sides
-        lasted = interval.end - interval.begin
-        return replace(self, stable=self.stable + stable, canary=self.canary + canary, seconds=self.seconds + lasted)
+        seconds = self.seconds + interval.end - interval.begin
+        return replace(
+            self, stable=self.stable + stable, canary=self.canary + canary, seconds=seconds, until=interval.end
+        )
 
     def allows(self, verdict: Verdict) -> Verdict:
         """The verdict; a pass only with enough requests of each side."""
@@ -59,9 +63,10 @@ class Evidence:
 
     def eta(self, needed: float) -> str:
         """When there will be as many canary requests as needed, if they go on coming like this; "" if unknown."""
-        if self.canary == 0 or self.canary >= needed or needed == inf:
+        if self.canary == 0 or self.canary >= needed:
             return ""
-        return length((needed - self.canary) * self.seconds / self.canary)
+        wait = (needed - self.canary) * self.seconds / self.canary
+        return time_of_day(self.until + wait, self.until) if wait < MOST_FORESEEN else ""
 
 
 def requests_to_pass(rate: float, limit_rate: float, phi: float) -> float:

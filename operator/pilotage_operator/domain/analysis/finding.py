@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 MOST_NAMED = 10
@@ -44,3 +45,13 @@ def length(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
     return f"{whole // 3600}h{whole % 3600 // 60}m"
+
+
+def time_of_day(at: float, now: float) -> str:
+    """A time (seconds since 1970) as people say it, with the day where that is not today's.
+
+    >>> time_of_day(1790000000, now=1789990000), time_of_day(1790000000, now=1789900000)
+    ('14:13 UTC', '21 Sep 14:13 UTC')
+    """
+    then, today = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC).date()
+    return then.strftime("%H:%M UTC" if then.date() == today else "%-d %b %H:%M UTC")

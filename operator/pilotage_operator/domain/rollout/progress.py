@@ -145,10 +145,10 @@ def _measuring(s: Situation, canary: Canary) -> str:
 
 
 def _missing(finding: Finding) -> str:
-    """What an unknown waits for, and how long that will take if traffic goes on like this."""
+    """What an unknown waits for, and when that will be there if traffic goes on like this."""
     if finding.verdict != "unknown":
         return ""
-    return f" ({finding.message}{f', enough in about {finding.eta}' if finding.eta else ''})"
+    return f" ({finding.message}{f', enough at about {finding.eta}' if finding.eta else ''})"
 
 
 def step_done(s: Situation) -> Decision | None:
