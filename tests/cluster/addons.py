@@ -1,4 +1,4 @@
-"""What is installed in a fresh cluster: Prometheus and a registry, and Envoy Gateway when it is asked for."""
+"""What is installed in a fresh cluster: Prometheus, metrics-server and a registry, and Envoy Gateway if asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Addon:
 
 def wanted(*, gateway: bool) -> list[Addon]:
     """The platform always, the gateway if asked for."""
-    base, prometheus, registry = images.base_image(), images.prometheus(), images.registry()
-    platform = Addon("platform", (base, prometheus, registry), ("service/registry", "platform"), _install_platform)
+    of_platform = images.base_image(), images.prometheus(), images.metrics_server(), images.registry()
+    platform = Addon("platform", of_platform, ("service/registry", "platform"), _install_platform)
     if not gateway:
         return [platform]
     proxy = (images.envoy_gateway(), images.envoy())
@@ -56,7 +56,7 @@ def install(cluster: Cluster, addon: Addon) -> None:
 
 def _install_platform(cluster: Cluster) -> None:
     _apply(cluster, MANIFESTS / "platform.yaml")
-    for name in ("prometheus", "registry"):
+    for name in ("prometheus", "metrics-server", "registry"):
         _kubectl(cluster, "rollout", "status", f"deployment/{name}", "-n", "platform", WAIT)
 
 

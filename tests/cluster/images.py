@@ -43,6 +43,11 @@ def prometheus() -> Image:
     return _addon("prometheus", programs.go_programs())
 
 
+def metrics_server() -> Image:
+    """What autoscalers ask for the pods' use of the processor."""
+    return _addon("metrics-server", programs.go_programs())
+
+
 def registry() -> Image:
     """Debian's OCI registry."""
     return _addon("registry")

@@ -37,6 +37,7 @@ COMPILER = {"CGO_ENABLED": "0", "GOGC": "400", "GOMEMLIMIT": "2GiB"}
 
 PROMETHEUS = "github.com/prometheus/prometheus/cmd/prometheus"
 HELM = "helm.sh/helm/v4/cmd/helm"
+METRICS = "sigs.k8s.io/metrics-server/cmd/metrics-server"
 GATEWAY = "github.com/envoyproxy/gateway"
 
 TAGS = "remove_all_sd,enable_kubernetes_sd"
@@ -58,7 +59,7 @@ HOST_COMMANDS = {
 
 
 def go_programs() -> Artefact:
-    """Kubernetes with etcd and CoreDNS, Prometheus, Helm and the pause program."""
+    """Kubernetes with etcd and CoreDNS, Prometheus, metrics-server, Helm and the pause program."""
     return Artefact(
         name="programs",
         why="Kubernetes, Prometheus and Helm are compiled here, some 8 minutes on two cores",
@@ -103,7 +104,7 @@ def _key(name: str) -> str:
 
 
 def _compile_programs(target: Path, note: Note) -> None:
-    _compile(target, note, ".", "./pause", PROMETHEUS, HELM)
+    _compile(target, note, ".", "./pause", PROMETHEUS, METRICS, HELM)
     for component in COMPONENTS:
         (target / component).symlink_to("cluster")
 

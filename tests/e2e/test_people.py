@@ -101,19 +101,23 @@ def test_a_shadow_is_judged_before_any_user_meets_it(world: World) -> None:
 
 @both_modes
 def test_load_scales_both_versions_while_one_takes_over_from_the_other(world: World) -> None:
-    # Given a number of pods that an autoscaler takes over
+    # Given a number of pods that an autoscaler takes over, and load for one more
     world.serving("v1", replicas=2)
-    with world.load() as load:
-        world.deploy("tumour-v1", autoscaling={"min": 2, "max": 3})
+    with world.load(rate=150) as load:
+        world.deploy("tumour-v1", autoscaling={"min": 2, "max": 3, "cpu": 40})
         world.until("it serves on", lambda s: s["phase"] == "Healthy")
-        eventually("it has an autoscaler", lambda: len(world.items("hpa")) == 1, world.describe)
+        eventually("load brings a third pod", lambda: _pods(world) == 3, world.describe)
         # When
         world.release("v2")
         world.until_weight(50)
-        world.deploy("tumour-v2", autoscaling={"min": 3, "max": 4})
+        # Then stable keeps what its load had brought
+        assert _pods(world, world.status()["stable"]["revision"]) == 3
+        # When
+        world.deploy("tumour-v2", autoscaling={"min": 3, "max": 4, "cpu": 95})
         # Then it is the same rollout
         status = world.until_phase("Healthy", "v2")
-        eventually("as many pods as the least", lambda: _pods(world) == 3, world.describe)
+        v2 = status["stable"]["revision"]
+        eventually("only v2 has pods, the least or more", lambda: _pods(world) == _pods(world, v2) >= 3, world.describe)
         tally = load.stop()
     assert status["stable"]["attempt"] == 1
     assert (tally.lost, tally.failed()) == (0, 0), tally
@@ -145,5 +149,5 @@ def test_when_stable_loses_all_its_pods_the_canary_answers_and_is_not_promoted_f
     assert "Promoted" not in world.reasons()
 
 
-def _pods(world: World) -> int:
-    return len(world.items("pods", "pilotage.dev/revision"))
+def _pods(world: World, revision: str = "") -> int:
+    return len(world.items("pods", f"pilotage.dev/revision{f'={revision}' if revision else ''}"))

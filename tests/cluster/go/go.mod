@@ -437,6 +437,7 @@ require (
 	sigs.k8s.io/kustomize/kustomize/v5 v5.8.1 // indirect
 	sigs.k8s.io/kustomize/kyaml v0.21.2 // indirect
 	sigs.k8s.io/mcs-api v0.5.2 // indirect
+	sigs.k8s.io/metrics-server v0.9.0 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
@@ -446,6 +447,7 @@ tool (
 	github.com/envoyproxy/gateway/cmd/envoy-gateway
 	github.com/prometheus/prometheus/cmd/prometheus
 	helm.sh/helm/v4/cmd/helm
+	sigs.k8s.io/metrics-server/cmd/metrics-server
 )
 
 replace (
