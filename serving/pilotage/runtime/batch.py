@@ -18,9 +18,10 @@ import numpy as np
 from pilotage.runtime.cost import Cost
 from pilotage.runtime.errors import DeadlinePassed, RunError
 from pilotage.runtime.metrics import Metrics
-from pilotage.runtime.model import Arrays, Model
+from pilotage.runtime.model import Model
+from pilotage.runtime.part import Arrays, Outcome
 
-Outcome = Arrays | Exception
+Given = Arrays | Exception  # by a call
 CallSoon = Callable[..., Any]
 
 INLINE_SECONDS = 0.005
@@ -74,6 +75,7 @@ class Batcher:
         self._queued_rows = 0
         self._most_rows = 16 if model.batchable else 1  # of one call; follows what calls take
         self._row_seconds = 0.0  # what one row more costs, in calls of that size
+        self._is_long = False  # a single row's call is
         self._scheduled = False
         self._running = False  # the worker has a call
         self._late_since: float | None = None  # the first of the queue has waited long, each time that it was looked at
@@ -108,7 +110,7 @@ class Batcher:
     def _wait(self, now: float) -> float:
         """Seconds from the arrival of the first in the queue to the answer of one more. Where a single call takes long
         that is in nobody's hands, and only what is beyond the next call counts."""
-        if self._cost.of(1) > INLINE_SECONDS:
+        if self._is_long:
             return max(0, self._queued_rows + 1 - self._most_rows) * self._row_seconds
         return now - self._queue[0].arrived + self._queued_rows * self._row_seconds
 
@@ -174,23 +176,23 @@ class Batcher:
             lambda done: self._call_soon_threadsafe(self._back, jobs, inputs, done, began)
         )
 
-    def _run(self, inputs: Arrays) -> tuple[Outcome, float]:
+    def _run(self, inputs: Arrays) -> tuple[Given, float]:
         """What a call gives, and the seconds of work that it was."""
         began = self._work_clock()
         try:
-            outcome: Outcome = self._model.run(inputs)
+            outcome: Given = self._model.run(inputs)
         except RunError as error:
             outcome = error
         return outcome, self._work_clock() - began
 
-    def _back(self, jobs: list[Job], inputs: Arrays, done: Future[tuple[Outcome, float]], began: float) -> None:
+    def _back(self, jobs: list[Job], inputs: Arrays, done: Future[tuple[Given, float]], began: float) -> None:
         """A call of the worker has ended."""
         self._running = False
         self._finish(jobs, inputs, *done.result(), began)
         if self._queue:
             self._wake()
 
-    def _finish(self, jobs: list[Job], inputs: Arrays, outcome: Outcome, work: float, began: float) -> None:
+    def _finish(self, jobs: list[Job], inputs: Arrays, outcome: Given, work: float, began: float) -> None:
         rows = sum(job.rows for job in jobs)
         if isinstance(outcome, Exception):
             self._failed(jobs, outcome)
@@ -214,7 +216,8 @@ class Batcher:
     def _learn(self, rows: int, seconds: float) -> None:
         """Twice the rows while calls are short, half of them when they got too long."""
         self._cost.learn(rows, seconds)
-        budget = INLINE_SECONDS if self._cost.of(1) <= INLINE_SECONDS else WORKER_SECONDS
+        self._is_long = self._cost.of(1) > INLINE_SECONDS
+        budget = WORKER_SECONDS if self._is_long else INLINE_SECONDS
         if rows > self._most_rows // 2 and seconds < budget / 2 and self._model.batchable:
             self._most_rows = min(2 * self._most_rows, MOST_ROWS)
         elif 1 < rows <= self._most_rows and seconds > budget:

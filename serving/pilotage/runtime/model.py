@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from time import thread_time
-from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,8 @@ from pilotage.bundle.format import Contract
 from pilotage.runtime.door import Door
 from pilotage.runtime.errors import NotFinite, Refused, RunError
 from pilotage.runtime.metrics import Metrics
+from pilotage.runtime.part import Array, Arrays, Outcome, Part
 from pilotage.runtime.session import Session
-
-Array = np.ndarray[Any, Any]
-Arrays = dict[str, Array]
-Outcome = Arrays | Exception
 
 _ALIKE = 1e-3  # a row's answer alone and in a batch: sums are formed in another order, no more
 
@@ -55,9 +51,10 @@ class Model:
         if not self.batchable:
             return 1
         rows = len(inputs[self._first])
-        for array in inputs.values():
-            if len(array) != rows:
-                raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
+        if len(inputs) > 1:
+            for array in inputs.values():
+                if len(array) != rows:
+                    raise Refused(f"the inputs have different numbers of rows, {rows} and {len(array)}")
         return rows
 
     def shape_of(self, inputs: Arrays) -> tuple[tuple[int, ...], ...]:
@@ -87,27 +84,24 @@ class Model:
             if not good and (error := self._not_finite(outputs)):
                 return [error]
             self._metrics.note(inputs, outputs)
-            return [outputs]
+            return [Part(outputs)]
         if any(len(array) != sum(rows) for array in outputs.values()):
             return [RunError("the model's answer has another number of rows than the request")] * len(rows)
-        answers: list[Outcome] = []
-        first = 0
-        for count in rows:
-            mine = {name: array[first : first + count] for name, array in outputs.items()}
-            answers.append(mine if good else self._not_finite(mine) or mine)
-            first += count
+        made: list[bytes] = []
+        starts = accumulate(rows, initial=0)
+        parts = [Part(outputs, first, count, made) for first, count in zip(starts, rows, strict=False)]
         if good:
             self._metrics.note(inputs, outputs)
-        else:
-            self._note_good(answers, rows, inputs)
-        return answers
+            return [*parts]
+        return [self._judged(part, inputs) for part in parts]
 
-    def _note_good(self, answers: list[Outcome], rows: Sequence[int], inputs: Arrays) -> None:
-        first = 0
-        for answer, count in zip(answers, rows, strict=True):
-            if not isinstance(answer, Exception):
-                self._metrics.note({name: array[first : first + count] for name, array in inputs.items()}, answer)
-            first += count
+    def _judged(self, part: Part, inputs: Arrays) -> Outcome:
+        """One of several, of which not all are good."""
+        outputs = dict(part.items())
+        if error := self._not_finite(outputs):
+            return error
+        self._metrics.note({name: part.of(array) for name, array in inputs.items()}, outputs)
+        return part
 
     def _all_finite(self, outputs: Arrays) -> bool:
         """A sum of squares is finite only if all of them are; where it is not, `_not_finite` looks closer."""

@@ -8,10 +8,11 @@ from time import monotonic
 from typing import Any
 
 from pilotage.bundle.format import BundleDocument
-from pilotage.runtime.batch import Batcher, Job, Outcome
+from pilotage.runtime.batch import Batcher, Job
 from pilotage.runtime.errors import RunError
 from pilotage.runtime.identity import Identity
 from pilotage.runtime.model import Model
+from pilotage.runtime.part import Outcome
 from pilotage.transport.errors import TOLD, ProtocolError, worded
 from pilotage.transport.inference import InferRequest
 
@@ -31,6 +32,7 @@ class Dataplane:
         self.contract = document.contract
         self._model = model
         self._batcher = batcher
+        self.overload = batcher.overload
         self._last_logged = 0.0
 
     def server_metadata(self) -> dict[str, Any]:
@@ -46,10 +48,6 @@ class Dataplane:
             "inputs": [tensor.signature() for tensor in self.contract.inputs],
             "outputs": [tensor.signature() for tensor in self.contract.outputs],
         }
-
-    def overload(self, arrived: float) -> float:
-        """Seconds that a request which has just `arrived` would wait, when it is to be turned away for that; else 0."""
-        return self._batcher.overload(arrived)
 
     def infer(
         self,

@@ -42,6 +42,10 @@ class Head:
     chunked: bool = False
     wishes: Wishes = NO_WISHES
     route: Any = None  # what answers it, once it was looked up
+    plain: bool = False  # its answer's head says nothing but what all say, and its body is sent
+
+    def __post_init__(self) -> None:
+        self.plain = not self.http_1_0 and self.method != "HEAD"
 
     @property
     def framed(self) -> bool:
@@ -109,6 +113,8 @@ class Writer:
     def render(self, request: Request, answer: Answer, *, close: bool) -> bytes:
         """The answer to `request`, with what the client must know about its connection."""
         start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
+        if not (close or answer.headers) and request.head.plain:
+            return b"%b%d\r\n\r\n%b" % (start, len(answer.body), answer.body)
         more = ""
         if close:
             more = "connection: close\r\n"

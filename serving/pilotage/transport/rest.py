@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from math import ceil
 
-from pilotage.runtime.batch import Outcome
 from pilotage.runtime.errors import Overloaded
+from pilotage.runtime.part import Outcome
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.encoding import deflate, inflate
 from pilotage.transport.errors import ProtocolError, worded

@@ -1,13 +1,15 @@
 """V2 inference requests and responses: bytes to named arrays and back, as JSON, in binary, or mixed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from itertools import repeat
 
 import msgspec
 
 from pilotage.bundle.format import Contract, Tensor
+from pilotage.runtime.part import Array, Arrays, Part
 from pilotage.transport import binary, typed, wide
 from pilotage.transport.explain import Explainer
-from pilotage.transport.inference import Array, Asked, InferRequest, Structure
+from pilotage.transport.inference import Asked, InferRequest, Structure
 from pilotage.transport.tensordata import LARGE, DataReader
 
 __all__ = ["Asked", "Codec", "InferRequest"]
@@ -75,17 +77,20 @@ class Codec:
             return InferRequest(request.id or "", inputs, self._all)
         return self._as_asked(request, inputs)
 
-    def encode(
-        self, model: str, version: str, request: InferRequest, answers: Mapping[str, Array]
-    ) -> tuple[bytes, int | None]:
+    def encode(self, model: str, version: str, request: InferRequest, answers: Part) -> tuple[bytes, int | None]:
         """The response to `request`, and how many of its bytes are JSON when tensors follow in binary.
 
         Answers are finite: JSON has no word for what is not.
         """
-        tensors: list[bytes] = []
-        parts = [self._starts.get((model, version)) or self._start(model, version)]
+        start = self._starts.get((model, version)) or self._start(model, version)
         if request.id:
-            parts.append(b',"id":%b' % _json(request.id))
+            start += b',"id":%b' % _json(request.id)
+        if answers.rows == 1 and request.outputs is self._all:
+            if not answers.made:
+                answers.made.extend(self._rows(answers.outputs))
+            return start + answers.made[answers.first], None
+        tensors: list[bytes] = []
+        parts = [start]
         between = b',"outputs":['
         for asked in request.outputs:
             name = asked.tensor.name
@@ -100,6 +105,18 @@ class Codec:
         parts.append(b"]}")
         body = b"".join(parts)
         return (b"".join((body, *tensors)), len(body)) if tensors else (body, None)
+
+    def _rows(self, outputs: Arrays) -> Iterable[bytes]:
+        """What an answer has behind its start, for each row of a call that many share: all of it is written at once."""
+        columns: list[Iterable[bytes]] = []
+        between = b',"outputs":['
+        for asked in self._all:
+            whole = outputs[asked.tensor.name]
+            shape = (1, *whole.shape[1:])
+            begun = self._begun.get((asked.tensor.name, shape)) or self._begin(asked.tensor, shape)
+            columns += repeat(between + begun + b'"data":['), _by_row(whole)
+            between = b"]},"
+        return map(b"".join, zip(*columns, repeat(b"]}]}")))  # some of them never end
 
     # What is the same in all answers is written once.
 
@@ -124,3 +141,11 @@ class Codec:
             asked = [(output.name, output.as_bytes(parameters.binary_data_output)) for output in request.outputs]
             outputs = self._structure.outputs(asked, binary=False)
         return InferRequest(request.id or "", inputs, outputs, parameters.timeout / 1e6 or None)
+
+
+def _by_row(whole: Array) -> list[bytes]:
+    """The values of each row, flat, with commas between."""
+    table = whole.reshape(len(whole), -1)
+    if whole.dtype.kind == "O" or not whole.size:  # a text may hold what parts the rows
+        return [_json(row)[1:-1] for row in table.tolist()]
+    return _json(table.tolist())[2:-2].split(b"],[")

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.bundle.format import Contract, Feature, Tensor
-from pilotage.runtime.batch import BURST_SECONDS, Batcher, Job, Outcome
+from pilotage.runtime.batch import BURST_SECONDS, Batcher, Job
 from pilotage.runtime.cost import Cost
 from pilotage.runtime.errors import DeadlinePassed, NotFinite, Overloaded, Refused, RunError
 from pilotage.runtime.model import Model
+from pilotage.runtime.part import Outcome
 
 CONTRACT = Contract((Tensor("x", "FP32", (-1, 2)),), (Tensor("y", "FP32", (-1, 2)),))
 POISON, NAN = 666.0, -1.0

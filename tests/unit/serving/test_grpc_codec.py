@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.bundle.format import DATATYPES, Contract, Feature, Tensor
+from pilotage.runtime.part import Part
 from pilotage.runtime.session import dtype_of
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.inference import InferRequest
@@ -58,7 +59,8 @@ def test_raw_there_and_raw_back(word: str) -> None:
     request = CODECS[word].decode(raw(word, array, id="ü"))
     np.testing.assert_array_equal(request.inputs["in"], array)
     assert request.inputs["in"].dtype == array.dtype
-    response = ModelInferResponse.FromString(CODECS[word].encode("m", "1", request, {"out": request.inputs["in"]}))
+    answers = Part({"out": request.inputs["in"]})
+    response = ModelInferResponse.FromString(CODECS[word].encode("m", "1", request, answers))
     assert (response.model_name, response.model_version, response.id) == ("m", "1", "ü")
     (output,) = response.outputs
     assert (output.name, output.datatype, tuple(output.shape)) == ("out", word, array.shape)
@@ -72,7 +74,8 @@ def test_typed_there_and_typed_back(word: str) -> None:
     request = CODECS[word].decode(ModelInferRequest.FromString(typed(word, array).SerializeToString()))
     np.testing.assert_array_equal(request.inputs["in"], array)
     assert request.inputs["in"].dtype == array.dtype
-    response = ModelInferResponse.FromString(CODECS[word].encode("m", "1", request, {"out": request.inputs["in"]}))
+    answers = Part({"out": request.inputs["in"]})
+    response = ModelInferResponse.FromString(CODECS[word].encode("m", "1", request, answers))
     (output,) = response.outputs
     assert output.contents == typed(word, array).inputs[0].contents
     assert (response.id, tuple(output.shape), len(response.raw_output_contents)) == ("7", array.shape, 0)

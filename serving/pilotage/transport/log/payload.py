@@ -6,7 +6,7 @@ Which requests is decided first, by counting down to the next one: a request tha
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,6 +30,12 @@ class Request(Protocol):
     def id(self) -> str: ...
     @property
     def inputs(self) -> Mapping[str, Array]: ...
+
+
+class Answers(Protocol):
+    """What it needs of the answer: arrays by name."""
+
+    def items(self) -> Iterable[tuple[str, Array]]: ...
 
 
 @dataclass(slots=True)
@@ -76,13 +82,13 @@ class PayloadLog:
         """Entries that did not: the queue was full, or their sink away."""
         return self._outlet.dropped
 
-    def offer(self, request: Request, answers: Mapping[str, Array]) -> None:
+    def offer(self, request: Request, answers: Answers) -> None:
         """A request was answered with `answers`. Copies what it keeps; never waits."""
         self._until = until = self._until - 1
         if not until:
             self._take(request, answers)
 
-    def _take(self, request: Request, answers: Mapping[str, Array]) -> None:
+    def _take(self, request: Request, answers: Answers) -> None:
         chosen = self._chosen
         self._draw()
         if not (chosen and self._outlet.has_room()):

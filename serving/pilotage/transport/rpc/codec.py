@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilotage.bundle.format import Contract, Tensor
+from pilotage.runtime.part import Part
 from pilotage.transport import binary
 from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.inference import Array, Asked, InferRequest, Structure, unfit
@@ -51,7 +52,7 @@ class Codec:
         timeout = _timeout(request.parameters["timeout"]) if "timeout" in request.parameters else None
         return InferRequest(request.id, inputs, self._outputs(request, bool(raw)), timeout)
 
-    def encode(self, model: str, version: str, request: InferRequest, answers: Mapping[str, Array]) -> bytes:
+    def encode(self, model: str, version: str, request: InferRequest, answers: Part) -> bytes:
         """The response, its tensors raw or typed as they were asked for."""
         if not request.outputs[0].binary:
             return _typed(model, version, request, answers)
@@ -94,7 +95,7 @@ class Codec:
         return head
 
 
-def _typed(model: str, version: str, request: InferRequest, answers: Mapping[str, Array]) -> bytes:
+def _typed(model: str, version: str, request: InferRequest, answers: Part) -> bytes:
     response = ModelInferResponse(model_name=model, model_version=version, id=request.id)
     for asked in request.outputs:
         tensor, answer = asked.tensor, answers[asked.tensor.name]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from pilotage.runtime.batch import Outcome
 from pilotage.runtime.errors import Overloaded
 from pilotage.runtime.metrics import Metrics
+from pilotage.runtime.part import Outcome
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.inference import InferRequest
