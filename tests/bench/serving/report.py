@@ -27,7 +27,7 @@ METHOD = """\
 - Rounds in turn, A B C, A B C, …: {rounds} × {seconds:g} s for each server of a case. A figure is the median over the rounds, so that a machine that slows down for a while slows all alike.
 - REST: `wrk`, 16 kept connections, each of which sends its next request when it has its answer. gRPC: `h2load`, 16 connections, one call at a time on each. A single failed request ends the bench.
 - *CPU* is user and kernel time of the server's whole process tree, divided by the answers.
-- *`session.run` alone* is the same model, the same row, in a loop in ONNX Runtime's Python interface, without any server: the limit.
+- *`session.run` alone* is the same model, the same row, in a loop in ONNX Runtime's Python interface, without any server: the limit. Meanwhile the load generator is as busy on the other core as it is for the servers.
 - *Memory* is PSS (each page divided by how many processes share it) after a second of load; *seconds to ready* from starting the process to the first 200 from `/v2/models/M/ready`. Both are medians of 5 starts with files in the page cache, each server alone.
 - *Half load*: each server gets half of the requests that it could answer, evenly spaced, over {connections} connections, by `h2load`; latency counts from when a request was sent.
 - *Metrics and drift*: the same server with the methods that count replaced by nothing (`tests/bench/serving/bare.py`), on a model with 30 features.
