@@ -13,11 +13,11 @@ EARLY, EARLIEST = 0.2, 3.0  # of an interval, and seconds: by so much a pass may
 def moment(s: Situation, weight: int, shadow: bool) -> float | None:
     """From when on a weight is to be written; None where nothing is gained by waiting.
 
-    What is told in two intervals is told by those that begin once the weight has settled. Written in the middle of one,
-    a bad canary would serve the rest of it to no purpose: the same interval would be the first to count.
+    What fails outright is told by intervals that begin once the weight has settled. Written in the middle of one, a bad
+    canary would serve the rest of it to no purpose: the next one would be the first to count all the same.
 
-    A moment that was chosen stands. Else a pass that is late every time would wait for the next one for ever; so it
-    writes at once, as it would without this.
+    A moment that was chosen stands, and a pass that comes too late for it writes at once: passes that always come too
+    late would else wait for the next one for ever.
     """
     canary, metrics = s.canary, s.seen.metrics
     raised = (weight, shadow) > (canary.weight, canary.shadow)
