@@ -69,6 +69,8 @@ class CanaryRevision(ServedRevision):
     """When this attempt began."""
     weight_since: AwareDatetime | None = None
     """When its present weight was first written."""
+    weight_at: AwareDatetime | None = None
+    """When its next weight is to be written: so that it has settled as an interval of the analysis begins."""
     measured_since: AwareDatetime | None = None
     """From when on its requests are evidence."""
     measured_at: AwareDatetime | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from pilotage_operator.api.analysis import Check
 from pilotage_operator.api.durations import seconds
@@ -81,7 +82,11 @@ class Measure:
         sampled = availability(
             scrapes, stable=stable.revision, canary=canary.revision, instant=instant, interval=interval
         )
-        return replace(self._metrics(sampled, judgement, canary, instant), next_at=instant + interval + scrape)
+        return replace(
+            self._metrics(sampled, judgement, canary, instant),
+            next_at=instant + interval + scrape,
+            write_at=ceil(_settled(now, scrape) / interval) * interval - _settled(0.0, scrape),
+        )
 
     async def _judgement(
         self,
@@ -106,7 +111,7 @@ class Measure:
             )
         scrape = scrape_interval(scrapes) or USUAL_SCRAPE
         if canary.weight_since is not None:
-            settled = canary.weight_since + LAG + scrape
+            settled = _settled(canary.weight_since, scrape)
             judgement = judgement.at_weight(Weight(meant_share(spec, canary, pods), canary.weight_since, settled))
         missing = instants(question.since, judgement.at, instant, interval)
         if missing:
@@ -150,3 +155,8 @@ class Measure:
             return Metrics(sampled.available, sampled.message, instant)
         of_canary, of_stable = judgement.share_since(canary.weight_since or 0.0)
         return Metrics(sampled.available, sampled.message, instant, of_canary, of_stable, judgement.findings())
+
+
+def _settled(written: float, scrape: float) -> float:
+    """From when on everything that is scraped shows a weight."""
+    return written + LAG + scrape

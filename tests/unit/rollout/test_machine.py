@@ -229,6 +229,11 @@ class Rollouts(RuleBasedStateMachine):
             self.world.tick(seconds)
             self.world.settle()
 
+    @event(seconds=st.sampled_from([0.4, 1.5, 3.8]))
+    def passes_come_out_of_step_with_the_instants(self, seconds: float) -> None:
+        self.world.advance(seconds)
+        self.world.settle()
+
     @event()
     def it_comes_to_rest(self) -> None:
         self.world.rest()
@@ -248,7 +253,8 @@ class Rollouts(RuleBasedStateMachine):
         world.measured.outage = False
         world.starts_in, world.lag, world.load = 5.0, 0, 1
         world.spec.pop("autoscaling", None)
-        world.nature = dict.fromkeys(VERSIONS, "good")
+        for version in VERSIONS:
+            world.turn(version, "good")  # so that what was seen of it before may still end it
         world.versions = {v: model_version(v) for v in VERSIONS}
         world.spec["rollout"] |= {"paused": False, "steps": STEPS, "progressDeadline": "2h"}
         world.spec["rollout"]["allow"] = {"contractChange": True}

@@ -31,6 +31,7 @@ canaries = st.builds(
     step=st.integers(0, 20),
     weight=st.integers(0, 100),
     weight_since=maybe,
+    weight_at=maybe,
     measured_since=maybe,
     measured_seconds=times,
     measured_until=maybe,

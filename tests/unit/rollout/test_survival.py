@@ -189,6 +189,9 @@ def test_in_a_new_mode_the_weight_waits_until_the_gateway_has_taken_the_route() 
     assert world.is_("Progressing", "v1", 0), "the gateway has not seen the route yet"
     world.tick()
     world.settle()
+    assert "is to get 25 % at" in (world.status or {})["message"]
+    world.tick()
+    world.settle()
     assert world.is_("Progressing", "v1", 25)
 
 

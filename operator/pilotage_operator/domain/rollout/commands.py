@@ -87,7 +87,7 @@ def _promote(s: Situation, canary: Canary, command: Command) -> tuple[State, Hap
         least = seconds(s.spec.rollout.bake.for_)
         ended = replace(canary, measured_seconds=max(canary.measured_seconds, least))
         return _unpaused(s, ended), _told(command, f"the bake of {canary.version} is ended early")
-    ahead = _restarted(replace(canary, step=len(s.spec.rollout.steps)))
+    ahead = replace(_restarted(canary), step=len(s.spec.rollout.steps), weight_at=s.now)  # a person chose the moment
     return _unpaused(s, ahead), _told(command, f"{canary.version} skips the remaining steps, to its bake")
 
 
@@ -148,7 +148,7 @@ _ON_CANARY = {
 
 
 def _restarted(canary: Canary) -> Canary:
-    return replace(canary, measured_seconds=0.0, measured_until=None, waiting_since=None)
+    return replace(canary, measured_seconds=0.0, measured_until=None, waiting_since=None, weight_at=None)
 
 
 def _unpaused(s: Situation, canary: Canary) -> State:

@@ -123,7 +123,7 @@ def withdraw(
         if canary.weight and not s.seen.ready(s.stable.revision) and s.seen.ready(canary.revision):
             down = f"{message}; but {s.stable.version} has no ready pods, so traffic stays where it is answered"
             return s.now_is(phase, reason, down, *happenings, again=POLL, **changes)
-        back = replace(canary, weight=0, shadow=False, weight_since=s.now)
+        back = replace(canary, weight=0, shadow=False, weight_since=s.now, weight_at=None)
         return s.now_is(
             phase, reason, f"{message}; traffic is being taken back", *happenings, again=SOON, canary=back, **changes
         )

@@ -59,6 +59,7 @@ def recall(status: ModelDeploymentStatus) -> State:
             step=canary.step - 1,
             weight=canary.weight,
             weight_since=epoch(canary.weight_since),
+            weight_at=epoch(canary.weight_at),
             measured_since=epoch(canary.measured_since),
             measured_seconds=canary.measured_seconds,
             measured_until=epoch(canary.measured_at),

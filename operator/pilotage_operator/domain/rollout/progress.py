@@ -9,6 +9,7 @@ from pilotage_operator.api.deploymentstatus import Phase
 from pilotage_operator.api.durations import seconds
 from pilotage_operator.domain.analysis.finding import Finding
 from pilotage_operator.domain.rollout.decision import POLL, SOON, Decision, Happening, Situation
+from pilotage_operator.domain.rollout.moment import clock, moment
 from pilotage_operator.domain.rollout.safety import on_fail, phase
 from pilotage_operator.domain.rollout.state import Canary, Reason, Stable
 from pilotage_operator.domain.rollout.traffic import (
@@ -56,7 +57,8 @@ def samples_first(s: Situation) -> Decision | None:
 def weight_due(s: Situation) -> Decision | None:
     """Writes the step's weight, once the one before is in force and nobody else would get a share of it.
 
-    Time counts at one weight alone, so that no time at a step is taken for the bake's where steps are edited away.
+    One that is judged waits for its moment, too. Time counts at one weight alone, so that no time at a step is taken
+    for the bake's where steps are edited away.
     """
     canary, weight, shadow = s.canary, step_weight(s.spec, s.canary), shadowing(s.spec, s.canary)
     if (canary.weight, canary.shadow) == (weight, shadow):
@@ -69,15 +71,21 @@ def weight_due(s: Situation) -> Decision | None:
     if strangers and not by_gateway(s.spec):
         message = f"the pods of {strangers[0]} must be gone before the Service selects more than one version"
         return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, message, again=POLL)
+    share = "a copy of all requests" if shadow else f"{weight} %"
+    at = moment(s, weight, shadow) if judged(s) else None
+    if at is not None and s.now < at:
+        message = f"{canary.version} is to get {share} at {clock(at)}, so that its first interval is measured whole"
+        again, waits = min(at - s.now, _next_look(s)), replace(canary, weight_at=at)
+        return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, message, again=again, canary=waits)
     changed = replace(
         canary,
         weight=weight,
+        weight_at=None,
         shadow=shadow,
         weight_since=s.now,
         measured_since=s.now if canary.measured_since is None else canary.measured_since,
         measured_seconds=0.0,
     )
-    share = "a copy of all requests" if shadow else f"{weight} %"
     told = Happening("WeightChanged", f"{canary.version} is to get {share}")
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, "the shares are changing", told, again=SOON, canary=changed)
 

@@ -28,7 +28,8 @@ REASONS: Mapping[Reason, Explained] = {
         "Nothing, if the number was just changed; else look at its pods.",
     ),
     Reason.WAITING_FOR_TRAFFIC: Explained(
-        "A share was written and is not seen to be in force yet; the clock stands still, and nothing is scaled down.",
+        "A share waits for its moment, or was written and is not seen to be in force yet; the clock stands still, and "
+        "nothing is scaled down.",
         "If it lasts: the message names the Service, the endpoints, or the gateway's own words about the HTTPRoute.",
     ),
     Reason.MEASURING: Explained(

@@ -132,6 +132,7 @@ def _canary(s: Situation, state: State, revisions: Mapping[str, Revision]) -> Ca
         steps=len(s.spec.rollout.steps),
         started_at=instant(canary.started_at),
         weight_since=instant(canary.weight_since),
+        weight_at=instant(canary.weight_at),
         measured_since=instant(canary.measured_since),
         measured_at=instant(canary.measured_until),
         measured_seconds=canary.measured_seconds,

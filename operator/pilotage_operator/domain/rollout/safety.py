@@ -105,7 +105,7 @@ def canary_lost(s: Situation) -> Decision | None:
         return None
     message = f"{canary.version} has no ready pod left; its traffic goes back until it has"
     told = Happening("CanaryUnavailable", message, warning=True)
-    back = replace(canary, weight=0, weight_since=s.now)
+    back = replace(canary, weight=0, weight_since=s.now, weight_at=None)
     return s.now_is(phase(s), Reason.CANARY_UNAVAILABLE, message, told, again=SOON, canary=back)
 
 
@@ -120,7 +120,7 @@ def traffic_switched(s: Situation) -> Decision | None:
     way = "the HTTPRoute" if by_gateway(s.spec) else "the Service"
     message = f"traffic is to come through {way} now; {canary.version} waits until {s.stable.version} has it all"
     told = Happening("TrafficSwitched", message)
-    back = replace(canary, weight=0, weight_since=s.now)
+    back = replace(canary, weight=0, weight_since=s.now, weight_at=None)
     return s.now_is(phase(s), Reason.WAITING_FOR_TRAFFIC, message, told, again=SOON, canary=back)
 
 

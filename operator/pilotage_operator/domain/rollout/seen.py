@@ -83,6 +83,7 @@ class Metrics:
     stable_requests: int = 0
     findings: tuple[Finding, ...] = ()
     next_at: float | None = None  # when the next instant's samples are in
+    write_at: float | None = None  # the latest moment to write a weight that has settled as the next interval begins
 
 
 @dataclass(frozen=True)

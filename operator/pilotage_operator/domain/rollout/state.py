@@ -72,6 +72,7 @@ class Canary:
     step: int = 0  # index into the steps; their number means the bake
     weight: int = 0  # percent of the traffic asked for
     weight_since: float | None = None  # since when the weight is asked for; None while stable has no pods to share with
+    weight_at: float | None = None  # from when on the next weight is to be written, where it waits for its moment
     measured_since: float | None = None  # evidence counts from here
     measured_seconds: float = 0.0  # of this step, as far as it was measured
     measured_until: float | None = None  # the last instant that was counted
