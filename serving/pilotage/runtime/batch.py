@@ -109,9 +109,9 @@ class Batcher:
 
     def _wait(self, now: float) -> float:
         """Seconds from the arrival of the first in the queue to the answer of one more. Where a single call takes long
-        that is in nobody's hands, and only what is beyond the next call counts."""
+        that is in nobody's hands, and only the calls count that are full before its own."""
         if self._is_long:
-            return max(0, self._queued_rows + 1 - self._most_rows) * self._row_seconds
+            return self._queued_rows // self._most_rows * self._most_rows * self._row_seconds
         return now - self._queue[0].arrived + self._queued_rows * self._row_seconds
 
     def _is_standing(self, now: float) -> bool:
@@ -214,12 +214,14 @@ class Batcher:
             self._queued_rows += job.rows
 
     def _learn(self, rows: int, seconds: float) -> None:
-        """Twice the rows while calls are short, half of them when they got too long."""
+        """Twice the rows while calls are short, half of them when they got too long. A size that was too long before is
+        tried again only where there is room for twice its time: to and fro would be a queue of several calls."""
         self._cost.learn(rows, seconds)
         self._is_long = self._cost.of(1) > INLINE_SECONDS
         budget = WORKER_SECONDS if self._is_long else INLINE_SECONDS
         if rows > self._most_rows // 2 and seconds < budget / 2 and self._model.batchable:
-            self._most_rows = min(2 * self._most_rows, MOST_ROWS)
+            if seconds < budget / 4 or self._cost.of(2 * self._most_rows) <= budget:
+                self._most_rows = min(2 * self._most_rows, MOST_ROWS)
         elif 1 < rows <= self._most_rows and seconds > budget:
             self._most_rows = max(1, self._most_rows // 2)
         self._row_seconds = self._cost.of(self._most_rows) / self._most_rows

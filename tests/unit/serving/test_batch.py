@@ -322,3 +322,12 @@ def test_everybody_is_answered_once_and_as_if_alone(requests: list[tuple[float, 
         else:
             assert not isinstance(outcome, Exception)
             assert outcome["y"].tolist() == [[2 * value] * 2] * rows
+
+
+def test_a_size_that_was_too_long_is_not_tried_again_until_calls_are_much_shorter() -> None:
+    bench = Bench(seconds_per_row=0.006)  # a model for the worker, whose calls may take 50 ms
+    sizes = []
+    for rows, seconds in ((16, 0.020), (32, 0.024), (64, 0.055), (32, 0.024), (32, 0.024), (32, 0.012)):
+        bench.batcher._learn(rows, seconds)
+        sizes.append(bench.batcher._most_rows)
+    assert sizes == [32, 64, 32, 32, 32, 64]
