@@ -22,8 +22,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pilotage_operator.api.analysis import Check
 from pilotage_operator.control.measure import USUAL_SCRAPE
-from pilotage_operator.domain.analysis.budget import ALPHA
+from pilotage_operator.domain.analysis.budget import part
 from pilotage_operator.domain.analysis.counts import Interval, PodCount
 from pilotage_operator.domain.analysis.due import due
 from pilotage_operator.domain.analysis.error_rate import ErrorRate
@@ -100,8 +101,9 @@ def _round(folder: Path, gateway: bool, number: int) -> Round:
         tally = load.stop()
     kubectl("delete", "namespace", namespace, "--wait=false")
     print(f"round {number + 1}: {tally.dump()}")
-    bad = [at for at, since in _seconds(load.history) if since.failed()]
-    canary = [at for at, since in _seconds(load.history) if since.of("v3")]
+    seconds = _seconds(load.history)
+    bad = [at for at, since in seconds if since.failed()]
+    canary = [at for at, since in seconds if since.of("v3")]
     decided = next(entry["at"] for entry in reversed(status["history"]) if entry["event"] == "RolledBack")
     instant = due(datetime.fromisoformat(decided).timestamp(), INTERVAL, USUAL_SCRAPE)
     return Round(
@@ -120,7 +122,8 @@ def _seconds(history: History) -> list[tuple[float, Tally]]:
 
 def _enough(history: History, first: float) -> float:
     """The end of the interval by which the check fails; `first`: the second in which the canary answered first."""
-    check = ErrorRate.begin("errorRate", 0.01, ALPHA / len(SPEC["analysis"]["checks"]))
+    checks = [Check.model_validate(body) for body in SPEC["analysis"]["checks"]]
+    check = ErrorRate.begin("errorRate", 0.01, part(checks))
     begin = first - 1 - INTERVAL * ((first - 1 - history[0][0]) // INTERVAL)  # so that one begins with the canary
     while check.verdict != "fail":
         end = begin + INTERVAL

@@ -33,6 +33,7 @@ class Dataplane:
         self._model = model
         self._batcher = batcher
         self.overload = batcher.overload
+        """Seconds that a request which arrived then would wait, when it is to be turned away for that; else 0."""
         self._last_logged = 0.0
 
     def server_metadata(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """HTTP requests and answers as values, and the bytes of an answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -42,7 +42,7 @@ class Head:
     chunked: bool = False
     wishes: Wishes = NO_WISHES
     route: Any = None  # what answers it, once it was looked up
-    plain: bool = False  # its answer's head says nothing but what all say, and its body is sent
+    plain: bool = field(init=False)  # its answer's head says nothing but what all say, and its body is sent
 
     def __post_init__(self) -> None:
         self.plain = not self.http_1_0 and self.method != "HEAD"
