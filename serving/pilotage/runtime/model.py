@@ -14,7 +14,7 @@ from pilotage.bundle.format import Contract
 from pilotage.runtime.door import Door
 from pilotage.runtime.errors import NotFinite, Refused, RunError
 from pilotage.runtime.metrics import Metrics
-from pilotage.runtime.part import Array, Arrays, Outcome, Part
+from pilotage.runtime.part import Array, Arrays, Part
 from pilotage.runtime.session import Session
 
 _ALIKE = 1e-3  # a row's answer alone and in a batch: sums are formed in another order, no more
@@ -67,41 +67,36 @@ class Model:
 
     def refusals(self, inputs: Arrays, rows: Sequence[int]) -> list[Refused | None]:
         """For each of the requests whose rows these are, why the contract does not take it; [] when all are taken."""
+        if self._door.is_good(inputs):
+            return []
         starts = [0] if not self.batchable else list(accumulate(rows[:-1], initial=0))
         found = self._door.check(inputs, starts)
-        if not found:
-            return []
         refused: list[Refused | None] = [None] * len(rows)
         for refusal in found:
             request = bisect_right(starts, refusal.row) - 1
             refused[request] = Refused(refusal.message(starts[request]))
         return refused
 
-    def answers(self, rows: Sequence[int], inputs: Arrays, outputs: Arrays) -> list[Outcome]:
-        """What each of the requests gets of a call's outputs; and those that are good are counted as what was seen."""
-        good = self._all_finite(outputs)
-        if len(rows) == 1:
-            if not good and (error := self._not_finite(outputs)):
-                return [error]
-            self._metrics.note(inputs, outputs)
-            return [Part(outputs)]
-        if any(len(array) != sum(rows) for array in outputs.values()):
-            return [RunError("the model's answer has another number of rows than the request")] * len(rows)
-        made: list[bytes] = []
-        starts = accumulate(rows, initial=0)
-        parts = [Part(outputs, first, count, made) for first, count in zip(starts, rows, strict=False)]
-        if good:
-            self._metrics.note(inputs, outputs)
-            return [*parts]
-        return [self._judged(part, inputs) for part in parts]
+    def faults(self, rows: Sequence[int], inputs: Arrays, outputs: Arrays) -> list[Exception | None]:
+        """For each of the requests whose rows these are, why it gets nothing of a call's outputs; [] when all are good.
 
-    def _judged(self, part: Part, inputs: Arrays) -> Outcome:
-        """One of several, of which not all are good."""
+        What is good is counted as what was seen.
+        """
+        if len(rows) > 1 and any(len(array) != sum(rows) for array in outputs.values()):
+            return [RunError("the model's answer has another number of rows than the request")] * len(rows)
+        if self._all_finite(outputs):
+            self._metrics.note(inputs, outputs)
+            return []
+        starts = accumulate(rows[:-1], initial=0)
+        return [self._fault(Part(outputs, first, count), inputs) for first, count in zip(starts, rows, strict=True)]
+
+    def _fault(self, part: Part, inputs: Arrays) -> NotFinite | None:
+        """Of one of several, of which not all are good."""
         outputs = dict(part.items())
         if error := self._not_finite(outputs):
             return error
         self._metrics.note({name: part.of(array) for name, array in inputs.items()}, outputs)
-        return part
+        return None
 
     def _all_finite(self, outputs: Arrays) -> bool:
         """A sum of squares is finite only if all of them are; where it is not, `_not_finite` looks closer."""

@@ -13,14 +13,12 @@ Arrays = dict[str, Array]
 class Part(msgspec.Struct):
     """`rows` rows of a call's outputs, from `first` on; without `rows`, all that the call gave.
 
-    Arrays are cut only when somebody asks for one. In `made` is what a door wrote of all rows at once, for the others
-    of the call: that is a third of the price of writing each by itself.
+    Arrays are cut only when somebody asks for one.
     """
 
     outputs: Arrays
     first: int = 0
     rows: int | None = None
-    made: list[bytes] = []
 
     def __getitem__(self, name: str) -> Array:
         return self.of(self.outputs[name])
@@ -34,4 +32,16 @@ class Part(msgspec.Struct):
         return ((name, self[name]) for name in self.outputs)
 
 
-Outcome = Part | Exception
+class Given(msgspec.Struct):
+    """What a call gave. `shared`: to several requests, each of which gets as many rows as it had.
+
+    In `made` is what a door wrote of all rows at once: that is a third of the price of writing each by itself.
+    """
+
+    outputs: Arrays
+    shared: bool = False
+    made: list[bytes] = []
+
+    def part(self, first: int, rows: int) -> Part:
+        """What the request gets whose `rows` begin at `first`."""
+        return Part(self.outputs, first, rows) if self.shared else Part(self.outputs)

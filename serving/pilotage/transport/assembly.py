@@ -63,7 +63,7 @@ def assemble(settings: Settings, loop: asyncio.AbstractEventLoop) -> Assembly:
     requests = [pair.inputs for pair in golden.read(settings.directory)]
     model = Model(session, document.contract, metrics, requests)
     batcher = Batcher(model, metrics, loop.call_soon, loop.call_soon_threadsafe)
-    dataplane = Dataplane(identity, document, model, batcher)
+    dataplane = Dataplane(identity, document, batcher)
     logs = Logs(settings.log, identity, document.contract)
     metrics.payloads = logs.payloads
     doors = 1 if settings.grpc_port is None else 2

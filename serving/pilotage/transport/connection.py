@@ -8,10 +8,11 @@ from typing import cast
 
 from pilotage.runtime.metrics import Metrics
 from pilotage.transport.errors import ProtocolError
-from pilotage.transport.http import Answer, Request, Writer, refused
+from pilotage.transport.http import NO_HEAD, Answer, Request, Writer, refused
 from pilotage.transport.limits import Limits
 from pilotage.transport.log.access import AccessLog
 from pilotage.transport.reader import Heads, RequestReader
+from pilotage.transport.rest import Call
 from pilotage.transport.routes import Route, Routes, failed
 
 _BUSY = ProtocolError(503, "this server has as many connections as it can hold; try again", ("retry-after", "1"))
@@ -30,35 +31,51 @@ class Shared:
         self.connections: set[Connection] = set()
         self.draining = False
 
+    def drain(self) -> None:
+        """The process is about to end: from now on answers close their connections."""
+        self.draining = True
+        self.routes.ready = False
+        for connection in self.connections:
+            connection.at_rest = False
+
     def tick(self) -> None:
         """Once a second: end what took too long. One sweep is cheaper than a timer for every request."""
         self.writer.tick()
         now = monotonic()
         for connection in [c for c in self.connections if c.deadline < now]:
             connection.expire(now)
+        for connection in self.connections:
+            if connection.old_at < now:
+                connection.at_rest = False
 
 
 class Connection(asyncio.Protocol):
-    """Reads, has answered, writes. `deadline` is when the state that it is in has lasted too long."""
+    """Reads, has answered, writes.
+
+    `at_rest`: nothing is half read, nobody waits but for the answer that is being made, and it has no reason to end.
+    Then what comes next is answered by the shortest way. `deadline` is when the state that it is in has lasted too
+    long, `old_at` when it ought to end with an answer.
+    """
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._limits = shared.limits
         self._reader = RequestReader(shared.limits, shared.heads)
+        self._usual = NO_HEAD  # what its client sends again and again
         self._pending: deque[Request] = deque()
-        self._asking: Request | None = None  # the model has it; those behind it wait, since answers keep their order
-        self._answering = False  # inside of _answer_pending
+        self._asking: Call | None = None  # the model has it; those behind it wait, since answers keep their order
         self._write_paused = False  # the client does not read its answers
         self._read_paused = False
         self._ending = False  # the last answer is written
         self._client_done = False
-        self.deadline = 0.0
+        self.at_rest = False
+        self.deadline = self.old_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         now = monotonic()
         self.deadline = now + self._limits.unused_seconds
-        self._old_at = now + self._limits.connection_seconds * random.uniform(0.8, 1.2)
+        self.old_at = now + self._limits.connection_seconds * random.uniform(0.8, 1.2)
         # Beyond the cap one is still told so, and probes are answered; beyond twice the cap there is only the door.
         self._surplus = len(self._shared.connections) >= self._limits.max_connections
         if len(self._shared.connections) >= 2 * self._limits.max_connections:
@@ -70,38 +87,40 @@ class Connection(asyncio.Protocol):
         self._drop_pending()
 
     def data_received(self, data: bytes) -> None:
-        if self._ending or self._reader.refused:
-            return  # read only so that no reset overtakes the last answer
         now = monotonic()
-        known = self._reader.known(data, now)
-        if known is None:
-            self._read(data, now)
-        elif self._owes or self._write_paused:
-            self._add(known)
-        else:  # what nearly every request of a busy server is
-            self.deadline = now + self._limits.idle_seconds
-            if known.head.route.infers:
-                self._shared.metrics.in_flight += 1
-            self._ask(known)
-            return
-        self._answer_pending()
-        if self._reader.wants_continue and not self._ending and not self._owes:
-            self._reader.wants_continue = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.at_rest and self._asking is None:
+            head = self._usual
+            if len(data) != head.whole or not data.startswith(head.text):
+                head = self._usual = self._shared.heads.find(data)
+            if head is not NO_HEAD:
+                self.deadline = now + self._limits.idle_seconds
+                if head.route.infers:
+                    self._shared.metrics.in_flight += 1
+                self._ask(Request(head, data[len(head.text) :], now))
+                return
+        self._read(data, now)
 
     def _read(self, data: bytes, now: float) -> None:
+        if self._ending or self._reader.refused:
+            return  # read only so that no reset overtakes the last answer
         phase = self._reader.phase
         for request in self._reader.feed(data, now):
             self._add(request)
         if self._reader.phase != phase:
             self._restart_clock(now)
+        self._answer_pending()
+        if self._reader.wants_continue and not self._ending and not self._owes:
+            self._reader.wants_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def eof_received(self) -> bool:
         self._client_done = True
+        self.at_rest = False
         return self._owes and not self._ending  # true: still open for the answers
 
     def pause_writing(self) -> None:
         self._write_paused = True
+        self.at_rest = False
         self._restart_clock(monotonic())
 
     def resume_writing(self) -> None:
@@ -151,10 +170,8 @@ class Connection(asyncio.Protocol):
         self._pending.append(request)
 
     def _answer_pending(self) -> None:
-        self._answering = True
         while self._pending and self._asking is None and not self._write_paused and not self._ending:
             self._ask(self._pending.popleft())
-        self._answering = False
         if self._ending or self._transport.is_closing():
             return
         if self._client_done and not self._owes:
@@ -165,6 +182,12 @@ class Connection(asyncio.Protocol):
         elif not self._pending and self._read_paused:
             self._read_paused = False
             self._transport.resume_reading()
+        self._settle()
+
+    def _settle(self) -> None:
+        busy = self._pending or self._read_paused or self._write_paused or self._reader.in_message
+        last = self._reader.refused or self._client_done or self._ending or self._surplus or self._shared.draining
+        self.at_rest = not (busy or last or self.old_at < monotonic())
 
     def _ask(self, request: Request) -> None:
         route: Route = request.head.route
@@ -172,35 +195,44 @@ class Connection(asyncio.Protocol):
             self._shared.metrics.shed("connections")
             self._answer(request, refused(_BUSY))
             return
-        self._asking = request
         try:
             if request.refusal is not None:
                 raise request.refusal
-            answer = route.answer(request, self._answered, self._transport.is_closing)
+            answer = route.answer(request, self)
         except Exception as error:
             answer = failed(request, error)
-        if answer is not None:
-            self._asking = None
+        if isinstance(answer, Answer):
             self._answer(request, answer)
+        else:
+            self._asking = answer
 
-    def _answered(self, answer: Answer) -> None:
-        """The model's answer, in a later turn of the loop or at once."""
-        request, self._asking = self._asking, None
-        if request is None or self._transport.is_closing():
-            return  # its client has left
-        self._answer(request, answer)
-        if not self._answering and (self._pending or self._client_done or self._read_paused):
+    def answered(self, request: Request, answer: Answer) -> None:
+        """The model's answer, in a later turn of the loop."""
+        self._asking = None
+        shared = self._shared
+        if self.at_rest and answer.status == 200 and request.head.keep_alive:
+            self._transport.write(shared.writer.render(request.head, answer, close=False))
+            metrics, access = shared.metrics, shared.access
+            seconds = monotonic() - request.arrived
+            metrics.in_flight -= 1
+            metrics.answered_well(seconds)
+            if access.good:
+                access.answered(200, seconds, "rest", answer.about)
+            else:
+                access.good_left_out += 1
+        elif not self._transport.is_closing():  # else its client has left
+            self._answer(request, answer)
             self._answer_pending()
 
     def _answer(self, request: Request, answer: Answer) -> None:
         now = monotonic()
-        shared, head, arrived = self._shared, request.head, request.arrived
+        shared, head = self._shared, request.head
         close = not head.keep_alive or request.refusal is not None
-        if shared.draining or self._surplus or arrived > self._old_at:  # a reason to end with a good answer
+        if shared.draining or self._surplus or self.old_at < now:  # a reason to end with a good answer
             close = close or not (self._pending or self._reader.in_message)
-        self._transport.write(shared.writer.render(request, answer, close=close))
+        self._transport.write(shared.writer.render(head, answer, close=close))
         if head.route.infers:
-            seconds = now - arrived
+            seconds = now - request.arrived
             shared.metrics.answered(answer.status, seconds)
             shared.metrics.in_flight -= 1
             shared.access.answered(answer.status, seconds, "rest", answer.about, answer.error)
@@ -212,6 +244,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """Nothing more is answered: say so to the client, then wait for it to close first."""
         self._ending = True
+        self.at_rest = False
         self._drop_pending()
         self._restart_clock(monotonic())
         if self._client_done:
@@ -224,7 +257,10 @@ class Connection(asyncio.Protocol):
 
     def _drop_pending(self) -> None:
         asking, self._asking = self._asking, None
-        for request in (*self._pending, *((asking,) if asking else ())):
+        if asking is not None:
+            asking.gone = True
+            self._shared.metrics.in_flight -= 1
+        for request in self._pending:
             if request.head.route.infers:
                 self._shared.metrics.in_flight -= 1
         self._pending.clear()

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from pilotage.bundle.format import BundleDocument
-from pilotage.runtime.batch import Batcher, Job
+from pilotage.runtime.batch import Batcher
 from pilotage.runtime.errors import RunError
 from pilotage.runtime.identity import Identity
-from pilotage.runtime.model import Model
-from pilotage.runtime.part import Outcome
 from pilotage.transport.errors import TOLD, ProtocolError, worded
-from pilotage.transport.inference import InferRequest
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +21,15 @@ EXTENSIONS = ("binary_tensor_data",)
 class Dataplane:
     """Answers for one loaded model. It goes by two names, the deployment's and the bundle's, and by two versions."""
 
-    def __init__(self, identity: Identity, document: BundleDocument, model: Model, batcher: Batcher) -> None:
+    def __init__(self, identity: Identity, document: BundleDocument, batcher: Batcher) -> None:
         self.identity = identity
         self.names = (identity.deployment, identity.model)
         self.versions = (identity.version, identity.bundle_version)
         self.contract = document.contract
-        self._model = model
-        self._batcher = batcher
         self.overload = batcher.overload
         """Seconds that a request which arrived then would wait, when it is to be turned away for that; else 0."""
+        self.submit = batcher.submit
+        """Hand a request to the model. Raises Refused when its inputs do not fit each other."""
         self._last_logged = 0.0
 
     def server_metadata(self) -> dict[str, Any]:
@@ -49,20 +45,6 @@ class Dataplane:
             "inputs": [tensor.signature() for tensor in self.contract.inputs],
             "outputs": [tensor.signature() for tensor in self.contract.outputs],
         }
-
-    def infer(
-        self,
-        request: InferRequest,
-        reply: Callable[[Outcome], None],
-        arrived: float,
-        deadline: float | None,
-        gone: Callable[[], bool] | None,
-    ) -> None:
-        """Queue a request; `reply` is called on the loop, once, with named outputs or with why there are none.
-
-        Times are monotonic seconds. Raises Refused when the inputs do not fit each other.
-        """
-        self._batcher.submit(Job(request.inputs, self._model.rows(request.inputs), reply, arrived, deadline, gone))
 
     def worded(self, error: Exception) -> ProtocolError:
         """What its caller is told. The rest is logged, a line a second at most: a model that fails every request must

@@ -21,8 +21,7 @@ async def drain(server: asyncio.Server, shared: Shared, seconds: float) -> None:
 
     It ends early when no connection has been open for a second, but not in the first five seconds.
     """
-    shared.draining = True
-    shared.routes.ready = False
+    shared.drain()
     await lame_duck(shared.connections, seconds, LEAST_SECONDS)
     server.close()
     for connection in list(shared.connections):

@@ -42,15 +42,20 @@ class Head:
     chunked: bool = False
     wishes: Wishes = NO_WISHES
     route: Any = None  # what answers it, once it was looked up
+    text: bytes = b""  # its own bytes, where a request may be known by them
+    whole: int = -1  # with its body, in bytes; then, too
     plain: bool = field(init=False)  # its answer's head says nothing but what all say, and its body is sent
 
     def __post_init__(self) -> None:
-        self.plain = not self.http_1_0 and self.method != "HEAD"
+        self.plain = self.keep_alive and not self.http_1_0 and self.method != "HEAD"
 
     @property
     def framed(self) -> bool:
         """Whether it said how long its body is."""
         return self.chunked or self.length is not None
+
+
+NO_HEAD = Head("", "", keep_alive=False, http_1_0=False)
 
 
 # These two are made for every request: as structs of msgspec at a third of a dataclass' price.
@@ -110,19 +115,19 @@ class Writer:
         self._date = formatdate(usegmt=True)
         self._starts.clear()
 
-    def render(self, request: Request, answer: Answer, *, close: bool) -> bytes:
-        """The answer to `request`, with what the client must know about its connection."""
+    def render(self, head: Head, answer: Answer, *, close: bool) -> bytes:
+        """The answer to a request, with what the client must know about its connection."""
         start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
-        if not (close or answer.headers) and request.head.plain:
+        if not (close or answer.headers) and head.plain:
             return b"%b%d\r\n\r\n%b" % (start, len(answer.body), answer.body)
         more = ""
         if close:
             more = "connection: close\r\n"
-        elif request.head.http_1_0:  # 1.0 closes unless told otherwise
+        elif head.http_1_0:  # 1.0 closes unless told otherwise
             more = "connection: keep-alive\r\n"
         for name, value in answer.headers:
             more += f"{name}: {value}\r\n"
-        body = b"" if request.head.method == "HEAD" else answer.body
+        body = b"" if head.method == "HEAD" else answer.body
         return b"%b%d\r\n%b\r\n%b" % (start, len(answer.body), more.encode("latin-1"), body)
 
     def _start(self, answer: Answer) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import httptools
 
 from pilotage.transport.errors import ProtocolError, shown
-from pilotage.transport.http import NO_WISHES, TENSORS, Head, Request, Wishes, path_of
+from pilotage.transport.http import NO_HEAD, NO_WISHES, TENSORS, Head, Request, Wishes, path_of
 from pilotage.transport.limits import Limits
 
 _HEADS_KEPT = 512
@@ -37,14 +37,10 @@ class Heads:
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
 
-    def find(self, data: bytes, now: float) -> Request | None:
-        """The request that `data` is, when it is just one and its head is known."""
-        end = data.find(b"\r\n\r\n") + 4
-        head = self._known.get(data[:end])
-        if head is None:
-            return None
-        body = data[end:]
-        return Request(head, body, now) if len(body) == (head.length or 0) else None
+    def find(self, data: bytes) -> Head:
+        """The head of the request that `data` is; NO_HEAD unless it is just one and its head is known."""
+        head = self._known.get(data[: data.find(b"\r\n\r\n") + 4], NO_HEAD)
+        return head if head.whole == len(data) else NO_HEAD
 
     def keep(self, data: bytes, head: Head) -> None:
         """Remember the head of `data`, which was read as one whole request."""
@@ -52,7 +48,8 @@ class Heads:
         if not head.chunked and end <= _LONGEST_KEPT and len(data) - end == (head.length or 0):
             if len(self._known) >= _HEADS_KEPT:
                 self._known.clear()
-            self._known[data[:end]] = head
+            head.text, head.whole = data[:end], len(data)
+            self._known[head.text] = head
 
 
 class _Stop(Exception):
@@ -80,10 +77,6 @@ class RequestReader:
     def phase(self) -> tuple[int, bool]:
         """Changes whenever a request begins, and when its head is whole."""
         return self._messages, self.in_head
-
-    def known(self, data: bytes, now: float) -> Request | None:
-        """The request that `data` is, when that needs no parsing; else `feed` it."""
-        return None if self.in_message else self._heads.find(data, now)
 
     def feed(self, data: bytes, now: float) -> list[Request]:
         """The requests that `data`, read at `now` (monotonic seconds), made whole."""

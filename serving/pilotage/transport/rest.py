@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from math import ceil
+from typing import Protocol
 
+from pilotage.runtime.batch import Job
 from pilotage.runtime.errors import Overloaded
-from pilotage.runtime.part import Outcome
+from pilotage.runtime.part import Given
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.encoding import deflate, inflate
 from pilotage.transport.errors import ProtocolError, worded
-from pilotage.transport.http import BINARY, JSON, TENSORS, Answer, Request, Wishes, refused
+from pilotage.transport.http import BINARY, JSON, TENSORS, Answer, Request, refused
 from pilotage.transport.inference import InferRequest
 from pilotage.transport.log.payload import PayloadLog
 from pilotage.transport.v2 import Codec
@@ -19,33 +19,42 @@ from pilotage.transport.v2 import Codec
 _WORTH_PACKING = 16 << 10  # bytes; below that gzip costs more time than the network does
 
 
+class Client(Protocol):
+    """Who asked."""
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """There is an answer to what was handed to the model."""
+
+
 class Rest:
     """The one verb that needs the model."""
 
     def __init__(self, dataplane: Dataplane, payloads: PayloadLog, max_body: int) -> None:
-        self._dataplane = dataplane
-        self._payloads = payloads
-        self._codec = Codec(dataplane.contract)
+        self.dataplane = dataplane
+        self.version = dataplane.identity.version
+        self.payloads = payloads
+        self.codec = Codec(dataplane.contract)
         self._max_body = max_body
         self._busy: dict[int, Answer] = {}
 
-    def infer(
-        self, name: str, request: Request, reply: Callable[[Answer], None], gone: Callable[[], bool]
-    ) -> Answer | None:
-        """Hand a request to the model; `reply` is called with the answer. Raises ProtocolError when it is wrong."""
-        if wait := self._dataplane.overload(request.arrived):
+    def infer(self, name: str, request: Request, client: Client) -> Answer | Call:
+        """Hand a request to the model; the call ends with the client being told. Raises ProtocolError, or Refused,
+        when the request is wrong."""
+        arrived, body, wishes = request.arrived, request.body, request.head.wishes
+        if wait := self.dataplane.overload(arrived):
             return self._turned_away(ceil(wait))
-        wishes, body = request.head.wishes, request.body
         if not (body or request.head.framed):
             raise ProtocolError(411, "the request does not say how long its body is; send Content-Length")
         if wishes.gzipped:
             body = inflate(body, self._max_body)
-        wanted = self._codec.decode(body, wishes.json_length)
+        wanted = self.codec.decode(body, wishes.json_length)
         seconds = wanted.timeout if wishes.seconds is None else min(wishes.seconds, wanted.timeout or wishes.seconds)
-        deadline = None if seconds is None else request.arrived + seconds
-        told = partial(self._told, name, wanted, wishes, reply)
-        self._dataplane.infer(wanted, told, request.arrived, deadline, gone)
-        return None
+        deadline = None if seconds is None else arrived + seconds
+        call = Call(
+            wanted.inputs, arrived, deadline, rest=self, name=name, wanted=wanted, request=request, client=client
+        )
+        self.dataplane.submit(call)
+        return call
 
     def _turned_away(self, seconds: int) -> Answer:
         """Made once: a server that has too much to do already has no time to write the same again and again."""
@@ -54,19 +63,38 @@ class Rest:
             answer = self._busy[seconds] = refused(worded(Overloaded(seconds)))
         return answer
 
-    def _told(
-        self, name: str, wanted: InferRequest, wishes: Wishes, reply: Callable[[Answer], None], outcome: Outcome
-    ) -> None:
-        try:
-            if isinstance(outcome, Exception):
-                raise outcome
-            body, json_length = self._codec.encode(name, self._dataplane.identity.version, wanted, outcome)
-        except Exception as error:
-            reply(refused(self._dataplane.worded(error), wanted))
+
+class Call(Job, kw_only=True):
+    """A request that the model has, by the `name` that it asked for."""
+
+    rest: Rest
+    name: str
+    wanted: InferRequest
+    request: Request
+    client: Client
+
+    def answered(self, given: Given, first: int) -> None:
+        """Tell the client."""
+        if self.gone:
             return
-        self._payloads.offer(wanted, outcome)
-        headers = [] if json_length is None else [(TENSORS, str(json_length))]
-        if wishes.takes_gzip and len(body) > _WORTH_PACKING:
+        rest, wanted = self.rest, self.wanted
+        try:
+            body, json_length = rest.codec.encode(self.name, rest.version, wanted, given, first, self.rows)
+        except Exception as error:
+            self.failed(error)
+            return
+        if rest.payloads.on:
+            rest.payloads.offer(wanted, given.part(first, self.rows))
+        content_type = JSON
+        headers: tuple[tuple[str, str], ...] = ()
+        if json_length is not None:
+            content_type, headers = BINARY, ((TENSORS, str(json_length)),)
+        if len(body) > _WORTH_PACKING and self.request.head.wishes.takes_gzip:
             body = deflate(body)
-            headers.append(("content-encoding", "gzip"))
-        reply(Answer(200, body, JSON if json_length is None else BINARY, tuple(headers), wanted))
+            headers = (*headers, ("content-encoding", "gzip"))
+        self.client.answered(self.request, Answer(200, body, content_type, headers, wanted))
+
+    def failed(self, error: Exception) -> None:
+        """Tell the client why there is no answer."""
+        if not self.gone:
+            self.client.answered(self.request, refused(self.rest.dataplane.worded(error), self.wanted))

@@ -13,26 +13,23 @@ from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.errors import TOLD, ProtocolError, shown, worded
 from pilotage.transport.http import Answer, Head, Request, refused
 from pilotage.transport.openapi import document
-from pilotage.transport.rest import Rest
+from pilotage.transport.rest import Call, Client, Rest
 
 log = logging.getLogger(__name__)
 
 _READ = ("GET", "HEAD")
-
-Reply = Callable[[Answer], None]
-Gone = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """What answers a path. `infers`: it asks the model, and is counted by the metrics.
 
-    `answer` returns the answer; or None, and `reply` is called with it once the model is done. What it raises is for
-    `failed`. `gone` tells whether the client has left.
+    `answer` returns the answer; or the call that the client is told of once the model is done. What it raises is for
+    `failed`.
     """
 
     methods: tuple[str, ...]
-    answer: Callable[[Request, Reply, Gone], Answer | None]
+    answer: Callable[[Request, Client], Answer | Call]
     infers: bool = False
 
 
@@ -91,12 +88,12 @@ def failed(request: Request, error: Exception) -> Answer:
 
 
 def _refusing(error: ProtocolError) -> Route:
-    return Route((), lambda request, reply, gone: refused(error))
+    return Route((), lambda request, client: refused(error))
 
 
 def _said(answer: Callable[[], Answer]) -> Route:
     """A route that is only read."""
-    return Route(_READ, lambda request, reply, gone: answer())
+    return Route(_READ, lambda request, client: answer())
 
 
 def _json(document: Any) -> Answer:

@@ -6,7 +6,7 @@ from itertools import repeat
 import msgspec
 
 from pilotage.bundle.format import Contract, Tensor
-from pilotage.runtime.part import Array, Arrays, Part
+from pilotage.runtime.part import Array, Arrays, Given
 from pilotage.transport import binary, typed, wide
 from pilotage.transport.explain import Explainer
 from pilotage.transport.inference import Asked, InferRequest, Structure
@@ -42,11 +42,11 @@ class Codec:
         """
         if self._wide is not None and head is None and (read := self._wide.read(body)) is not None:
             return InferRequest(read[0], {self._inputs[0][0].name: read[1]}, self._all)
-        json_length = len(body) if head is None else head
-        if json_length > LARGE or not 0 < json_length <= len(body):
+        text = body if head is None else body[:head]
+        if len(text) > LARGE or (head is not None and not 0 < head <= len(body)):
             return self._explainer.read(body, head)
         try:
-            request = self._decode(body if head is None else body[:head])
+            request = self._decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._explainer.read(body, head)
         if head is None and request.parameters is None and request.outputs is None and self._only is not None:
@@ -77,18 +77,23 @@ class Codec:
             return InferRequest(request.id or "", inputs, self._all)
         return self._as_asked(request, inputs)
 
-    def encode(self, model: str, version: str, request: InferRequest, answers: Part) -> tuple[bytes, int | None]:
-        """The response to `request`, and how many of its bytes are JSON when tensors follow in binary.
+    def encode(
+        self, model: str, version: str, request: InferRequest, given: Given, first: int = 0, rows: int = 1
+    ) -> tuple[bytes, int | None]:
+        """The response to `request`, whose `rows` of what a call gave begin at `first`; and how many of its bytes are
+        JSON when tensors follow in binary.
 
         Answers are finite: JSON has no word for what is not.
         """
         start = self._starts.get((model, version)) or self._start(model, version)
         if request.id:
             start += b',"id":%b' % _json(request.id)
-        if answers.rows == 1 and request.outputs is self._all:
-            if not answers.made:
-                answers.made.extend(self._rows(answers.outputs))
-            return start + answers.made[answers.first], None
+        if rows == 1 and given.shared and request.outputs is self._all:
+            made = given.made
+            if not made:
+                made.extend(self._rows(given.outputs))
+            return start + made[first], None
+        answers = given.part(first, rows)
         tensors: list[bytes] = []
         parts = [start]
         between = b',"outputs":['

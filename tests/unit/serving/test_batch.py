@@ -17,7 +17,7 @@ from pilotage.runtime.batch import BURST_SECONDS, Batcher, Job
 from pilotage.runtime.cost import Cost
 from pilotage.runtime.errors import DeadlinePassed, NotFinite, Overloaded, Refused, RunError
 from pilotage.runtime.model import Model
-from pilotage.runtime.part import Outcome
+from pilotage.runtime.part import Given, Part
 
 CONTRACT = Contract((Tensor("x", "FP32", (-1, 2)),), (Tensor("y", "FP32", (-1, 2)),))
 POISON, NAN = 666.0, -1.0
@@ -70,7 +70,7 @@ class Bench:
         self.batcher._cost = Cost()  # what the warm-up took is the machine's, not the test's
         self.batcher._learn(1, seconds_per_row or 1e-6)
         self.calls: list[int] = []
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Part | Exception] = {}
 
     def run(self, inputs: Arrays) -> Arrays:
         x = inputs["x"]
@@ -86,14 +86,10 @@ class Bench:
     def ask(self, number: int, value: float = 1.0, rows: int = 1, columns: int = 2, **job: Any) -> None:
         inputs = {"x": np.full((rows, columns), value, dtype=np.float32)}
 
-        def reply(outcome: Outcome) -> None:
-            assert number not in self.outcomes, "answered twice"
-            self.outcomes[number] = outcome
-
         if wait := self.batcher.overload(self.now):
-            reply(Overloaded(wait))
+            self.outcomes[number] = Overloaded(wait)
         else:
-            self.batcher.submit(Job(inputs, rows, reply, self.now, **job))
+            self.batcher.submit(Asked(inputs, self.now, job.pop("deadline", None), number=number, bench=self, **job))
 
     def turn(self) -> None:
         """One turn of the loop: what was asked for before it."""
@@ -115,6 +111,21 @@ class Bench:
         outcome = self.outcomes[number]
         assert not isinstance(outcome, Exception), outcome
         return float(outcome["y"][0, 0])
+
+
+class Asked(Job, kw_only=True):
+    number: int
+    bench: Bench
+
+    def answered(self, given: Given, first: int) -> None:
+        self._told(given.part(first, self.rows))
+
+    def failed(self, error: Exception) -> None:
+        self._told(error)
+
+    def _told(self, outcome: Part | Exception) -> None:
+        assert self.number not in self.bench.outcomes, "answered twice"
+        self.bench.outcomes[self.number] = outcome
 
 
 def test_requests_of_one_poll_share_a_call_and_each_gets_its_own_rows() -> None:
@@ -210,9 +221,9 @@ def test_inputs_with_unequal_numbers_of_rows_are_refused() -> None:
 
 def test_who_has_left_or_waits_no_longer_does_not_run() -> None:
     bench = Bench()
-    bench.ask(0, gone=lambda: True)
+    bench.ask(0, gone=True)
     bench.ask(1, deadline=bench.now - 0.001)
-    bench.ask(2, deadline=bench.now + 1, gone=lambda: False)
+    bench.ask(2, deadline=bench.now + 1)
     bench.turn()
     assert bench.calls == [1]
     assert 0 not in bench.outcomes

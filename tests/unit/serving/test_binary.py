@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pilotage.bundle.format import Contract, Tensor
-from pilotage.runtime.part import Part
+from pilotage.runtime.part import Given
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.v2 import Asked, Codec, InferRequest
 
@@ -149,7 +149,7 @@ ANSWERS = {
 
 def test_an_answer_in_binary_has_its_sizes_in_the_json_and_its_bytes_behind() -> None:
     request = InferRequest("a", {}, tuple(Asked(tensor, True) for tensor in OUTPUTS))
-    body, head = codec(MATRIX).encode("m", "1", request, Part(ANSWERS))
+    body, head = codec(MATRIX).encode("m", "1", request, Given(ANSWERS))
     assert json.loads(body[:head]) == {
         "model_name": "m",
         "model_version": "1",
@@ -165,7 +165,7 @@ def test_an_answer_in_binary_has_its_sizes_in_the_json_and_its_bytes_behind() ->
 def test_an_answer_is_mixed_as_it_was_asked_for() -> None:
     label, probabilities = OUTPUTS
     request = InferRequest("", {}, (Asked(probabilities, True), Asked(label)))
-    body, head = codec(MATRIX).encode("m", "1", request, Part(ANSWERS))
+    body, head = codec(MATRIX).encode("m", "1", request, Given(ANSWERS))
     first, second = json.loads(body[:head])["outputs"]
     assert (first["parameters"], "data" in first) == ({"binary_data_size": 16}, False)
     assert (second["data"], "parameters" in second) == (["é", ""], False)
@@ -175,5 +175,5 @@ def test_an_answer_is_mixed_as_it_was_asked_for() -> None:
 def test_rows_cut_out_of_a_batch_are_written_as_they_are_read() -> None:
     batch = np.arange(12, dtype=np.float32).reshape(3, 4)[:, 1:3]  # not contiguous
     request = InferRequest("", {}, (Asked(OUTPUTS[1], True),))
-    body, head = codec(MATRIX).encode("m", "1", request, Part({"probabilities": batch}))
+    body, head = codec(MATRIX).encode("m", "1", request, Given({"probabilities": batch}))
     assert body[head:] == floats(1, 2, 5, 6, 9, 10)

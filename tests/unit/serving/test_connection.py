@@ -20,6 +20,7 @@ from pilotage.transport.limits import Limits
 from pilotage.transport.log.logs import Logs, LogSettings
 from pilotage.transport.rest import Rest
 from pilotage.transport.routes import Routes
+from pilotage.transport.v2 import Codec
 
 LIMITS = Limits(max_body=1000, connection_seconds=60, max_connections=3)
 CONTRACT = Contract((Tensor("x", "FP32", (-1,)),), (Tensor("y", "FP32", (-1,)),))
@@ -82,16 +83,28 @@ def turns() -> list[Callable[[], object]]:
     return []
 
 
+def followed_by(turns: list[Callable[[], object]], told: Callable[..., None]) -> Callable[..., None]:
+    def tell(*given: object) -> None:
+        told(*given)
+        while turns:
+            turns.pop(0)()
+
+    return tell
+
+
 @pytest.fixture
-def shared(turns: list[Callable[[], object]], request: pytest.FixtureRequest) -> Shared:
-    """The model answers at once, or, in a test that takes `turns`, when the test does them."""
-    later = "turns" in inspect.signature(request.function).parameters
+def shared(
+    turns: list[Callable[[], object]], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Shared:
+    """The model answers before more is read, or, in a test that takes `turns`, when the test does them."""
+    if "turns" not in inspect.signature(request.function).parameters:
+        for name in ("data_received", "resume_writing"):
+            monkeypatch.setattr(Connection, name, followed_by(turns, getattr(Connection, name)))
     identity = Identity("m", "1", "m", "1", "local", 0)
     metrics = Metrics(identity, {})
     document = BundleDocument("m", "1", CONTRACT, {}, {})
     model = Model(FakeSession(), CONTRACT, metrics, [{"x": np.ones(1, dtype=np.float32)}])  # type: ignore[arg-type]
-    soon = turns.append if later else lambda call: call()
-    dataplane = Dataplane(identity, document, model, Batcher(model, metrics, soon, soon))
+    dataplane = Dataplane(identity, document, Batcher(model, metrics, turns.append, turns.append))
     logs = Logs(LogSettings(), identity, CONTRACT)
     routes = Routes(dataplane, Rest(dataplane, logs.payloads, LIMITS.max_body), metrics)
     return Shared(routes, metrics, logs.access, Writer(identity), LIMITS)
@@ -186,7 +199,7 @@ def test_a_client_that_is_done_sending_still_gets_its_answers(shared: Shared) ->
 
 def test_an_old_connection_ends_with_an_answer_to_the_last_request_that_was_read(shared: Shared) -> None:
     connection, transport = connect(shared)
-    connection._old_at = 0
+    connection.old_at = 0
     connection.data_received(infer(1) + infer(2) + infer(3)[:-5])
     assert (transport.codes, transport.ended) == ([200, 200], "")
     connection.data_received(infer(3)[-5:])
@@ -196,8 +209,48 @@ def test_an_old_connection_ends_with_an_answer_to_the_last_request_that_was_read
     assert transport.codes == [200, 200, 200]
 
 
+LAST = b"HTTP/1.1\r\nConnection: close\r\n"
+
+
+def old(connection: Connection, shared: Shared) -> None:
+    connection.old_at = 0
+    shared.tick()
+
+
+@pytest.mark.parametrize(
+    ("after", "then", "codes", "ended"),
+    [
+        pytest.param(None, infer(2), [200, 200], "", id="nothing else"),
+        pytest.param(None, infer(2) + LIVE, [200, 200, 200], "", id="two at once"),
+        pytest.param(None, infer(2).replace(b"HTTP/1.1\r\n", LAST), [200, 200], "eof", id="its last"),
+        pytest.param(None, infer(2)[:-1] + b"x", [200, 400], "", id="one that is wrong"),
+        pytest.param(None, infer(2) + b"x", [200, 200, 400], "eof", id="one with a byte too many"),
+        pytest.param(old, infer(2), [200, 200], "eof", id="it has become old"),
+        pytest.param(lambda _, shared: shared.drain(), infer(2), [200, 200], "eof", id="the server is told to end"),
+        pytest.param(lambda c, _: c.data_received(infer(2)[:9]), infer(2)[9:], [200, 200], "", id="half of it came"),
+        pytest.param(lambda c, _: c.data_received(infer(2)[:-1]), infer(3), [200, 400, 400], "eof", id="one is short"),
+        pytest.param(lambda c, _: c.pause_writing(), infer(2), [200], "", id="nobody reads the answers"),
+        pytest.param(lambda c, _: c.data_received(b"?"), infer(2), [200, 400], "eof", id="it was refused"),
+    ],
+)
+def test_a_request_like_the_last_one_is_answered_as_if_it_were_the_first(
+    shared: Shared, after: Callable[[Connection, Shared], None] | None, then: bytes, codes: list[int], ended: str
+) -> None:
+    """Heads that were read before have a way of their own; it is no other way for their client."""
+    connection, transport = connect(shared)
+    connection.data_received(infer(1))
+    assert connection.at_rest
+    if after is not None:
+        after(connection, shared)
+    connection.data_received(then)
+    assert (transport.codes, transport.ended) == (codes, ended)
+    shared.tick()
+    assert connection.at_rest == (not ended and transport.reading)
+    assert shared.metrics.in_flight == (len(codes) == 1)  # still to be answered
+
+
 def test_while_draining_each_answer_ends_its_connection_and_readiness_fails(shared: Shared) -> None:
-    shared.draining, shared.routes.ready = True, False
+    shared.drain()
     connection, transport = connect(shared)
     connection.data_received(infer(1))
     assert (transport.codes, transport.ended) == ([200], "eof")
@@ -265,7 +318,7 @@ def test_a_fault_of_the_server_shows_nothing_of_it(
     def broken(*_: object) -> bytes:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr(Dataplane, "infer", broken)
+    monkeypatch.setattr(Codec, "decode", broken)
     connection, transport = connect(shared)
     connection.data_received(infer(1))
     assert transport.codes == [500]

@@ -61,7 +61,7 @@ class Stage:
         one = {"x": np.ones(1, dtype=np.float32)}
         model = Model(self.session, CONTRACT, self.metrics, [one])  # type: ignore[arg-type]
         batcher = Batcher(model, self.metrics, self.turns.append, self.turns.append)
-        dataplane = Dataplane(identity, BundleDocument("m", "1", CONTRACT, {}, {}), model, batcher)
+        dataplane = Dataplane(identity, BundleDocument("m", "1", CONTRACT, {}, {}), batcher)
         self.server = GrpcServer(dataplane, self.metrics, LIMITS)
         self.wire = Wire(self.server._shared)
 

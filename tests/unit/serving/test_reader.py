@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.transport.http import Request
+from pilotage.transport.http import NO_HEAD, Request
 from pilotage.transport.limits import Limits
 from pilotage.transport.reader import Heads, RequestReader
 
@@ -143,10 +143,6 @@ def test_a_proxys_absolute_target_is_a_path() -> None:
     assert request.head.path == "/v2/models"
 
 
-def known(heads: Heads, content: bytes) -> Request | None:
-    return RequestReader(LIMITS, heads).known(content, 2.0)
-
-
 def read_with(heads: Heads, *parts: bytes) -> RequestReader:
     reader = RequestReader(LIMITS, heads)
     for part in parts:
@@ -157,13 +153,11 @@ def read_with(heads: Heads, *parts: bytes) -> RequestReader:
 @pytest.mark.parametrize("content", [POST, GET, POST.replace(b"Host", b"Connection: close\r\nHost")])
 def test_a_head_that_was_read_before_is_known_by_any_connection(content: bytes) -> None:
     heads = Heads()
-    assert known(heads, content) is None
+    assert heads.find(content) is NO_HEAD
     (request,) = RequestReader(LIMITS, heads).feed(content, 1.0)
-    again = known(heads, content[:-3] + b"xyz" if content.startswith(b"POST") else content)
-    assert again is not None
-    assert again.head is request.head
-    assert again.body == (b"xyz" if content.startswith(b"POST") else b"")
-    assert again.arrived == 2.0
+    again = content[:-3] + b"xyz" if content.startswith(b"POST") else content
+    assert heads.find(again) is request.head
+    assert (request.head.text + request.body, request.head.whole) == (content, len(content))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +172,7 @@ def test_a_head_that_was_read_before_is_known_by_any_connection(content: bytes) 
 def test_what_is_not_just_one_request_with_a_known_head_is_parsed(content: bytes) -> None:
     heads = Heads()
     read_with(heads, POST, GET)
-    assert known(heads, content) is None
+    assert heads.find(content) is NO_HEAD
 
 
 @pytest.mark.parametrize(
@@ -195,14 +189,7 @@ def test_what_is_not_just_one_request_with_a_known_head_is_parsed(content: bytes
 def test_a_head_that_needs_a_closer_look_is_not_kept(content: bytes) -> None:
     heads = Heads()
     read_with(heads, content)
-    assert known(heads, content) is None
-
-
-def test_in_the_middle_of_a_request_nothing_is_a_known_one() -> None:
-    heads = Heads()
-    read_with(heads, GET)
-    reader = read_with(heads, POST.replace(b": 3", b": 100"))
-    assert reader.known(GET, 2.0) is None
+    assert heads.find(content) is NO_HEAD
 
 
 def test_heads_that_are_all_different_are_forgotten_in_time() -> None:

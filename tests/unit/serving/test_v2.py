@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pilotage.bundle.format import Contract, Feature, Tensor
-from pilotage.runtime.part import Part
+from pilotage.runtime.part import Given
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.v2 import Asked, Codec, InferRequest
 
@@ -262,7 +262,7 @@ def test_an_input_in_shared_memory_is_refused() -> None:
 
 def test_an_answer_has_names_types_shapes_and_the_callers_id() -> None:
     answers = {"label": np.array([1]), "probabilities": np.array([[0.25, 0.75]], dtype=np.float32)}
-    answer, head = codec().encode("fraud", "3", InferRequest("a-1", {}, ALL), Part(answers))
+    answer, head = codec().encode("fraud", "3", InferRequest("a-1", {}, ALL), Given(answers))
     assert head is None
     assert json.loads(answer) == {
         "model_name": "fraud",
@@ -279,11 +279,11 @@ def test_an_output_that_holds_nothing_is_empty_also_in_a_call_that_many_share() 
     own = codec()
     wanted = own.decode(body(), None)
     answers = {"label": np.array([1, 2]), "probabilities": np.zeros((2, 0), dtype=np.float32)}
-    answer, _ = own.encode("m", "1", wanted, Part(answers, 1, 1, []))
+    answer, _ = own.encode("m", "1", wanted, Given(answers, shared=True), 1, 1)
     assert [(o["shape"], o["data"]) for o in json.loads(answer)["outputs"]] == [([1], [2]), ([1, 0], [])]
 
 
 def test_an_answer_without_an_id_has_none_and_only_what_was_asked_for() -> None:
-    answer, _ = codec().encode("fraud", "3", InferRequest("", {}, (Asked(LABEL),)), Part({"label": np.array([1])}))
+    answer, _ = codec().encode("fraud", "3", InferRequest("", {}, (Asked(LABEL),)), Given({"label": np.array([1])}))
     assert list(json.loads(answer)) == ["model_name", "model_version", "outputs"]
     assert [output["name"] for output in json.loads(answer)["outputs"]] == ["label"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.bundle.format import DATATYPES, Contract, Feature, Tensor
-from pilotage.runtime.part import Part
+from pilotage.runtime.part import Given
 from pilotage.runtime.session import dtype_of
 from pilotage.transport.errors import ProtocolError
 from pilotage.transport.explain import Explainer
@@ -172,17 +172,17 @@ def test_fuzz_every_datatype_goes_there_and_back(
     array = np.array(values, dtype_of(datatype)).reshape(shape)
     tensor = Tensor("tensor", datatype, (-1,) * len(shape))
     codec = Codec(Contract((tensor,), (tensor,)))
-    body, head = codec.encode("m", "1", InferRequest("", {}, (Asked(tensor, binary[0]),)), Part({"tensor": array}))
+    body, head = codec.encode("m", "1", InferRequest("", {}, (Asked(tensor, binary[0]),)), Given({"tensor": array}))
     json_end = len(body) if head is None else head
     request = json.loads(body[:json_end])
     as_sent = json.dumps({"inputs": request["outputs"]}).encode()
     received = codec.decode(as_sent + body[json_end:], len(as_sent) if binary[0] else None)
     np.testing.assert_array_equal(received.inputs["tensor"], array)
     assert received.inputs["tensor"].dtype == array.dtype
-    made: list[bytes] = []
+    shared = Given({"tensor": array}, shared=True)
     for row in range(shape[0]):  # of a call that many share
-        mine = codec.encode("m", "1", received, Part({"tensor": array}, row, 1, made))
-        assert mine == codec.encode("m", "1", received, Part({"tensor": array[row : row + 1]}))
+        mine = codec.encode("m", "1", received, shared, row)
+        assert mine == codec.encode("m", "1", received, Given({"tensor": array[row : row + 1]}))
 
 
 def _finite(datatype: str) -> st.SearchStrategy[Any]:

@@ -66,6 +66,7 @@ class PayloadLog:
         self._outputs = _excerpts(contract, contract.outputs, bounds or Bounds())
         self._outlet = outlet
         self._share = share
+        self.on = share > 0
         self._now = now
         self._chance = chance
         self._number = 0

@@ -117,10 +117,6 @@ class Call:
             self.over = True
             self._tell()
 
-    def gone(self) -> bool:
-        """Whether nobody waits for the answer."""
-        return self.over
-
     def reply(self, message: bytes) -> None:
         """The whole answer."""
         if not self.over:

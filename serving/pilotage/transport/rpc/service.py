@@ -5,9 +5,10 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
+from pilotage.runtime.batch import Job
 from pilotage.runtime.errors import Overloaded
 from pilotage.runtime.metrics import Metrics
-from pilotage.runtime.part import Outcome
+from pilotage.runtime.part import Given, Part
 from pilotage.transport.dataplane import Dataplane
 from pilotage.transport.errors import ProtocolError, shown
 from pilotage.transport.inference import InferRequest
@@ -84,46 +85,48 @@ class InferenceService:
 class Inference:
     """One ModelInfer, from its message to its answer."""
 
-    __slots__ = ("_call", "_model", "_request", "_service")
+    __slots__ = ("_asked", "_call", "_service")
 
     def __init__(self, service: InferenceService, call: Call) -> None:
         self._service = service
         self._call = call
-        self._model = ""
-        self._request: InferRequest | None = None
+        self._asked: _Asked | None = None
         service.metrics.in_flight += 1
         call.on_over = self._left
 
     def start(self, model: str, request: InferRequest) -> None:
         """Hand it to the model. Raises what is wrong with it."""
-        call, dataplane = self._call, self._service.dataplane
-        self._model, self._request = model, request
+        call = self._call
         deadline = call.deadline
         if request.timeout is not None:
             asked = call.arrived + request.timeout
             deadline = asked if deadline is None else min(asked, deadline)
-        dataplane.infer(request, self._answered, call.arrived, deadline, call.gone)
+        self._asked = asked_for = _Asked(
+            request.inputs, call.arrived, deadline, inference=self, model=model, request=request
+        )
+        self._service.dataplane.submit(asked_for)
 
     def refuse(self, told: ProtocolError) -> None:
         """There is no answer but this."""
         self._call.fail(told)
         self._done(told.status, told.message)
 
-    def _answered(self, outcome: Outcome) -> None:
-        service, request = self._service, self._request
-        if self._call.over or request is None:
-            return
+    def answered(self, asked: _Asked, part: Part) -> None:
+        """The model's answer."""
+        service, request = self._service, asked.request
         try:
-            if isinstance(outcome, Exception):
-                raise outcome
             version = service.dataplane.identity.version
-            self._call.reply(service.codec.encode(self._model, version, request, outcome))
+            self._call.reply(service.codec.encode(asked.model, version, request, part))
         except Exception as error:
-            self.refuse(service.dataplane.worded(error))
+            self.failed(error)
             return
         self._done(200)
-        if service.logs is not None:
-            service.logs.payloads.offer(request, outcome)
+        if service.logs is not None and service.logs.payloads.on:
+            service.logs.payloads.offer(request, part)
+
+    def failed(self, error: Exception) -> None:
+        """The model has none."""
+        self.refuse(self._service.dataplane.worded(error))
 
     def _done(self, code: int, error: str = "") -> None:
         service = self._service
@@ -133,10 +136,29 @@ class Inference:
         seconds = monotonic() - self._call.arrived
         service.metrics.answered(code, seconds)
         if service.logs is not None:
-            service.logs.access.answered(code, seconds, "grpc", self._request, error=error)
+            request = self._asked.request if self._asked else None
+            service.logs.access.answered(code, seconds, "grpc", request, error)
 
     def _left(self) -> None:
         self._service.metrics.in_flight -= 1
+        if self._asked is not None:
+            self._asked.gone = True
+
+
+class _Asked(Job, kw_only=True):
+    """What the model has of it."""
+
+    inference: Inference
+    model: str
+    request: InferRequest
+
+    def answered(self, given: Given, first: int) -> None:
+        if not self.gone:
+            self.inference.answered(self, given.part(first, self.rows))
+
+    def failed(self, error: Exception) -> None:
+        if not self.gone:
+            self.inference.failed(error)
 
 
 def _reply(call: Call, message: Any) -> None:
