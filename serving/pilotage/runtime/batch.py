@@ -25,6 +25,7 @@ CallSoon = Callable[..., Any]
 
 INLINE_SECONDS = 0.005
 """A call that takes longer runs in the worker thread, so that health, metrics and other connections stay prompt."""
+SHORT_SECONDS = INLINE_SECONDS / 10
 WORKER_SECONDS = 0.05  # what a batch of such a model may take
 MOST_ROWS = 4096  # of several requests together; a single larger one runs by itself
 
@@ -79,7 +80,8 @@ class Batcher:
         work_clock: Callable[[], float] = thread_time,
     ) -> None:
         """`work_clock` is the processor's time of the calling thread: a call that had to wait for a processor is no
-        dearer than others, and batches must not become smaller just when there is most to do."""
+        dearer than others, and batches must not become smaller just when there is most to do. To ask it is a system
+        call; it is asked after a call that took long, and while calls are short `clock` says the same."""
         self._model = model
         self._metrics = metrics
         self._call_soon = call_soon
@@ -87,6 +89,7 @@ class Batcher:
         self._clock = clock
         self._work_clock = work_clock
         self._cost = Cost()
+        self._exact = True  # the next call's work is measured by `work_clock`
         self._worker: ThreadPoolExecutor | None = None  # most models never need it
         self._queue: deque[Job] = deque()
         self._queued_rows = 0
@@ -200,12 +203,13 @@ class Batcher:
 
     def _run(self, inputs: Arrays) -> tuple[Arrays | RunError, float]:
         """What a call gives, and the seconds of work that it was."""
-        began = self._work_clock()
+        clock = self._work_clock if self._exact else self._clock
+        began = clock()
         try:
             outputs: Arrays | RunError = self._model.run(inputs)
         except RunError as error:
             outputs = error
-        return outputs, self._work_clock() - began
+        return outputs, clock() - began
 
     def _back(self, call: _Call, done: Future[tuple[Arrays | RunError, float]]) -> None:
         """A call of the worker has ended."""
@@ -218,8 +222,11 @@ class Batcher:
         if isinstance(outputs, RunError):
             self._failed(call.jobs, outputs)
             return
-        self._metrics.ran(call.size, self._clock() - call.began)
-        self._learn(call.size, work)
+        seconds = self._clock() - call.began
+        self._metrics.ran(call.size, seconds)
+        if self._exact or work <= SHORT_SECONDS:
+            self._learn(call.size, work)
+        self._exact = seconds > SHORT_SECONDS
         faults = self._model.faults(call.rows, call.inputs, outputs)
         given = Given(outputs, len(call.jobs) > 1)
         first = 0

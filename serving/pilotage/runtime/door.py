@@ -69,7 +69,10 @@ class Door:
 
     def is_good(self, inputs: Mapping[str, Array]) -> bool:
         """Whether all rows may run, at the least cost; False only means to `check`."""
-        return all(gate.is_good(inputs[gate.name]) for gate in self._gates)
+        for gate in self._gates:  # noqa: SIM110  # a generator would cost as much as the look
+            if not gate.is_good(inputs[gate.name]):
+                return False
+        return True
 
     def check(self, inputs: Mapping[str, Array], starts: Sequence[int] | None = None) -> Sequence[Refusal]:
         """The rows that may not run, in order; nothing for a good batch.
@@ -110,16 +113,11 @@ class _Gate:
     def is_good(self, array: Array) -> bool:
         """Whether nothing is wrong, at the least cost; False only means to look closer."""
         if not self.refusing:
-            return self._is_finite(array) or not np.isinf(array).any()
+            return is_finite(array) or not np.isinf(array).any()
         rows = self._rows(array)
         if rows.shape[1] != self._width or (self._compares and not self._is_within(rows)):
             return False
         return all(_all_known(rows[:, column], known) for column, known in self._known)
-
-    def _is_finite(self, array: Array) -> bool:
-        """Whether a sum of squares is, which is so only if all of them are. A half's would seldom be."""
-        flat = array.ravel()
-        return array.dtype != np.float16 and math.isfinite(flat.dot(flat))
 
     def _is_within(self, rows: Array) -> bool:
         size, count = rows.size, np.count_nonzero
@@ -176,6 +174,12 @@ class _Gate:
         if not self._many_rows:
             return array.reshape(1, array.size)
         return array.reshape(array.shape[0], math.prod(array.shape[1:]))
+
+
+def is_finite(array: Array) -> bool:
+    """Whether a sum of squares is finite, which it is only if all of them are; False only means to look closer."""
+    flat = array.ravel()
+    return math.isfinite(flat.dot(flat))
 
 
 def _first_of_each(bad: Array, starts: Sequence[int]) -> list[int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from math import isfinite
 from time import thread_time
 
 import numpy as np
 
 from pilotage.bundle.format import Contract
-from pilotage.runtime.door import Door
+from pilotage.runtime.door import Door, is_finite
 from pilotage.runtime.errors import NotFinite, Refused, RunError
 from pilotage.runtime.metrics import Metrics
 from pilotage.runtime.part import Array, Arrays, Part
@@ -27,7 +26,8 @@ class Model:
         self, session: Session, contract: Contract, metrics: Metrics, golden: Sequence[Mapping[str, Array]]
     ) -> None:
         """`golden`: the bundle's own requests, at least one. Raises RunError when the model fails on them."""
-        self._session = session
+        self.run = session.run
+        """One call; may be made off the loop. Raises RunError."""
         self._metrics = metrics
         self._door = Door(contract)
         metrics.refused = self._door.refused
@@ -61,10 +61,6 @@ class Model:
         """What must be equal for two requests to share a call, where the contract leaves it open."""
         return tuple(array.shape[1:] for array in inputs.values())
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """One call; may be made off the loop. Raises RunError."""
-        return self._session.run(inputs)
-
     def refusals(self, inputs: Arrays, rows: Sequence[int]) -> list[Refused | None]:
         """For each of the requests whose rows these are, why the contract does not take it; [] when all are taken."""
         if self._door.is_good(inputs):
@@ -84,7 +80,7 @@ class Model:
         """
         if len(rows) > 1 and any(len(array) != sum(rows) for array in outputs.values()):
             return [RunError("the model's answer has another number of rows than the request")] * len(rows)
-        if self._all_finite(outputs):
+        if all([is_finite(outputs[name]) for name in self._floats]):
             self._metrics.note(inputs, outputs)
             return []
         starts = accumulate(rows[:-1], initial=0)
@@ -97,14 +93,6 @@ class Model:
             return error
         self._metrics.note({name: part.of(array) for name, array in inputs.items()}, outputs)
         return None
-
-    def _all_finite(self, outputs: Arrays) -> bool:
-        """A sum of squares is finite only if all of them are; where it is not, `_not_finite` looks closer."""
-        for name in self._floats:
-            flat = outputs[name].ravel()
-            if not isfinite(flat.dot(flat)):
-                return False
-        return True
 
     def _not_finite(self, outputs: Arrays) -> NotFinite | None:
         for name in self._floats:

@@ -41,6 +41,8 @@ class WideReader:
         self._datatype = datatype
         self._rows, self._width = shape
         self._dtype = dtype_of(datatype)
+        largest = float(np.finfo(self._dtype).max)
+        self._safe = largest * largest  # a sum of squares; of FP64 there is no larger one
         self._parser = parser
 
     def read(self, body: bytes) -> tuple[str, Array] | None:
@@ -74,8 +76,9 @@ class WideReader:
         if not _has_lists(body, 3 + nested):  # the inputs, the shape, the data
             return None
         numbers = np.frombuffer(data.as_buffer(of_type="d"), np.float64)
-        with np.errstate(over="raise"):
-            return request_id, numbers.astype(self._dtype).reshape(rows, width)
+        if not numbers.dot(numbers) < self._safe:
+            return None  # one may be too large for the datatype
+        return request_id, numbers.astype(self._dtype).reshape(rows, width)
 
 
 def _has_lists(body: bytes, count: int) -> bool:
