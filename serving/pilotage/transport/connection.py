@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
         if len(self._shared.connections) >= 2 * self._limits.max_connections:
             self._transport.abort()
         self._shared.connections.add(self)
+        self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shared.connections.discard(self)

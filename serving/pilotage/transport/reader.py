@@ -95,13 +95,14 @@ class RequestReader:
                 self._add_refusal(ProtocolError(400, f"this is not HTTP as it must be: {error}"))
         if self._plain and not (begun or self.in_message or self.refused) and len(self._requests) == 1:
             self._heads.keep(data, self._requests[0].head)
-        return self._requests
+        requests, self._requests = self._requests, []
+        return requests
 
     def give_up(self, now: float) -> Request:
         """The refusal of a request that took too long to arrive."""
         self._now = now
         self._add_refusal(ProtocolError(408, "the request took too long to arrive"))
-        return self._requests[-1]
+        return self._requests.pop()
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -160,6 +161,7 @@ class RequestReader:
             return  # an upgrade's: it comes back
         self.in_message = self.wants_continue = False
         self._requests.append(self._request(self._parser.should_keep_alive()))
+        self._body = bytearray()  # a connection that waits keeps none
 
     def _check_head(self) -> None:
         version = self._parser.get_http_version()
