@@ -65,3 +65,4 @@ def platform() -> None:
 
 
 both_modes = pytest.mark.parametrize("world", ["replicas", "gateway"], indirect=True)
+by_gateway = pytest.mark.parametrize("world", ["gateway"], indirect=True)

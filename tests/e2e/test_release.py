@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import both_modes
+from tests.e2e.conftest import both_modes, by_gateway
 from tests.e2e.world import World, eventually, kubectl
 
 
@@ -38,6 +38,26 @@ def test_a_good_version_is_promoted(world: World) -> None:
     told = world.reasons()
     assert {"Installed", "Started", "WeightChanged", "StepDone", "Promoted"} <= set(told)
     assert "RolledBack" not in told
+
+
+@by_gateway
+def test_calls_by_grpc_follow_the_same_weights(world: World) -> None:
+    # Given
+    world.serving("v1")
+    with world.calls() as calls:
+        eventually("answers", lambda: calls.answered["v1"] > 50)
+        # When
+        world.release("v2")
+        # Then
+        world.until_weight(25)
+        eventually("v2 answers some", lambda: calls.answered["v2"] > 0)
+        world.until_phase("Healthy", "v2")
+        eventually("the old version's pods are gone", lambda: len(world.items("deploy", "pilotage.dev/revision")) == 1)
+        before = calls.answered["v2"]
+        eventually("v2 answers all", lambda: calls.answered["v2"] > before + 100)
+        calls.stop()
+    assert calls.failed == []
+    assert set(calls.answered) == {"v1", "v2"}
 
 
 def test_a_third_version_takes_the_place_of_the_second(world: World) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 
 from tests.e2e.api import read
+from tests.e2e.calls import Calls
 from tests.e2e.manifests import GATEWAY, PROMETHEUS, REGISTRY, Published, model_deployment, model_version
 from tests.load import Load
 
@@ -89,6 +91,10 @@ class World:
         host = f"{self.namespace}.example.com" if self.gateway else ""
         address = GATEWAY if self.gateway else f"http://{self.name}.{self.namespace}.svc.cluster.local"
         return Load(f"{address}/v2/models/{self.name}/infer", bodies or self.bodies, rate=rate, host=host)
+
+    def calls(self) -> Calls:
+        """By gRPC, through the gateway."""
+        return Calls(urlsplit(GATEWAY).hostname or "", f"{self.namespace}.example.com", self.name, self.bodies)
 
     # when
 
