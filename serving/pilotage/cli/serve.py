@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pilotage.cli.source import bundle_of
 
 
 def serve_command(chosen: argparse.Namespace) -> int:
+    # One process, one core: numpy, which reads this when it is imported, would start a thread for each of the node's.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     directory, digest = bundle_of(
         chosen.source, chosen.digest, plain_http=chosen.plain_http, credentials=chosen.credentials
     )

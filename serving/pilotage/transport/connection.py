@@ -209,9 +209,9 @@ class Connection(asyncio.Protocol):
 
     def answered(self, request: Request, answer: Answer) -> None:
         """The model's answer, in a later turn of the loop."""
-        self._asking = None
         shared = self._shared
         if self.at_rest and answer.status == 200 and request.head.keep_alive:
+            self._asking = None
             self._transport.write(shared.writer.render(request.head, answer, close=False))
             metrics, access = shared.metrics, shared.access
             seconds = monotonic() - request.arrived
@@ -221,7 +221,8 @@ class Connection(asyncio.Protocol):
                 access.answered(200, seconds, "rest", answer.about)
             else:
                 access.good_left_out += 1
-        elif not self._transport.is_closing():  # else its client has left
+        elif not self._transport.is_closing():  # else its client has left, and is still to be counted as that
+            self._asking = None
             self._answer(request, answer)
             self._answer_pending()
 

@@ -32,6 +32,11 @@ def test_the_right_digest_is_served_and_said(flowers: Path) -> None:
         assert (reply.status, reply.headers["pilotage-revision"]) == (200, "local")
 
 
+def test_there_are_no_threads_for_more_cores_than_one(flowers: Path) -> None:
+    with Server(flowers) as server, Server(flowers, OPENBLAS_NUM_THREADS="1") as told:
+        assert server.threads() == told.threads()
+
+
 def test_bytes_that_changed_after_the_digest_was_taken_are_refused(copy: Path) -> None:
     digest = digest_of(copy)
     model = copy / "model.onnx"

@@ -268,6 +268,17 @@ def test_only_an_idle_connection_is_closed_at_the_end(shared: Shared) -> None:
     assert (idle_transport.ended, busy_transport.ended) == ("close", "")
 
 
+def test_an_answer_for_a_connection_that_closes_is_none(shared: Shared, turns: list[Callable[[], object]]) -> None:
+    connection, transport = connect(shared)
+    connection.data_received(infer(1))
+    connection.pause_writing()
+    connection.expire(connection.deadline)
+    turns.pop()()
+    assert (transport.codes, shared.metrics.in_flight) == ([], 1)
+    connection.connection_lost(None)
+    assert shared.metrics.in_flight == 0
+
+
 @pytest.mark.parametrize(
     ("received", "codes", "ended", "seconds"),
     [

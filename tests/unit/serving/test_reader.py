@@ -194,7 +194,7 @@ def test_a_head_that_needs_a_closer_look_is_not_kept(content: bytes) -> None:
 
 def test_between_requests_a_connection_keeps_no_body() -> None:
     reader = read_with(Heads(), CHUNKED, POST)
-    assert not (reader._body or reader._requests)
+    assert (len(reader._body), len(reader._requests)) == (0, 0)
 
 
 def test_heads_that_are_all_different_are_forgotten_in_time() -> None:
