@@ -83,6 +83,8 @@ class Model:
         if all([is_finite(outputs[name]) for name in self._floats]):
             self._metrics.note(inputs, outputs)
             return []
+        if len(rows) == 1:
+            return [self._fault(Part(outputs), inputs)]
         starts = accumulate(rows[:-1], initial=0)
         return [self._fault(Part(outputs, first, count), inputs) for first, count in zip(starts, rows, strict=True)]
 

@@ -178,6 +178,19 @@ def test_an_answer_that_is_not_finite_fails_alone_and_is_not_counted_as_seen() -
     assert bench.counted.noted == 2
 
 
+@pytest.mark.parametrize("mixes_rows", [False, True])
+def test_the_answer_to_a_request_that_came_by_itself_is_looked_at_whole(mixes_rows: bool) -> None:
+    bench = Bench(mixes_rows=mixes_rows)
+    x = np.ones((2, 2), dtype=np.float32)
+    rows = [bench.model.rows({"x": x})]
+    (fault,) = bench.model.faults(rows, {"x": x}, {"y": np.array([[1, 1], [1, np.inf]], dtype=np.float32)})
+    assert str(fault) == "the model's answer is not finite: output 'y', row 1"
+    assert bench.counted.noted == 0
+    # The sum of the squares of these is not finite, but they are.
+    assert not any(bench.model.faults(rows, {"x": x}, {"y": np.full((2, 2), 1e30, dtype=np.float32)}))
+    assert bench.counted.noted == 2
+
+
 def test_what_the_contract_refuses_fails_alone_with_the_row_of_its_own_request() -> None:
     age = Feature("age", 0.0, 120.0, False, refuse=True)
     contract = Contract((Tensor("x", "FP32", (-1, 2), (age, Feature("b", None, None, True))),), CONTRACT.outputs)
