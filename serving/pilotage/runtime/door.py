@@ -178,8 +178,7 @@ class _Gate:
 
 def is_finite(array: Array) -> bool:
     """Whether a sum of squares is finite, which it is only if all of them are; False only means to look closer."""
-    flat = array.ravel()
-    return math.isfinite(flat.dot(flat))
+    return math.isfinite(np.vdot(array, array))  # unlike `dot`, it does not warn of a sum that is too large
 
 
 def _first_of_each(bad: Array, starts: Sequence[int]) -> list[int]:

@@ -14,7 +14,7 @@ from pilotage.bundle.reference import Reference
 from pilotage.runtime.bins import Array
 from pilotage.runtime.watchlist import Watchlist
 
-_SLICE = 1 << 15  # values that are counted at once
+_SLICE = 1 << 13  # values that are counted at once
 _SLICES = 3  # the most of one batch: less than a millisecond
 _MOST_BYTES = 4 << 20  # of rows that wait
 

@@ -76,7 +76,7 @@ class WideReader:
         if not _has_lists(body, 3 + nested):  # the inputs, the shape, the data
             return None
         numbers = np.frombuffer(data.as_buffer(of_type="d"), np.float64)
-        if not numbers.dot(numbers) < self._safe:
+        if not np.vdot(numbers, numbers) < self._safe:
             return None  # one may be too large for the datatype
         return request_id, numbers.astype(self._dtype).reshape(rows, width)
 

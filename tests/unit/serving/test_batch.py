@@ -178,6 +178,7 @@ def test_an_answer_that_is_not_finite_fails_alone_and_is_not_counted_as_seen() -
     assert bench.counted.noted == 2
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("mixes_rows", [False, True])
 def test_the_answer_to_a_request_that_came_by_itself_is_looked_at_whole(mixes_rows: bool) -> None:
     bench = Bench(mixes_rows=mixes_rows)
