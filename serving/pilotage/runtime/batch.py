@@ -105,9 +105,7 @@ class Batcher:
     def overload(self, now: float) -> float:
         """0; or the seconds that a request which has arrived now would wait, when that is too long: it is to be turned
         away. Asked before its body is looked at, since where more come than can be answered that must cost little."""
-        if queue := self._queue:
-            if now - queue[0].arrived + self._queued_rows * self._row_seconds <= STANDING_SECONDS:
-                return 0.0  # as nearly always; no wait is longer than that
+        if self._queue:
             wait = self._wait(now)
             if wait > BURST_SECONDS or (wait > STANDING_SECONDS and self._is_standing(now)):
                 self._metrics.shed("overload")
@@ -124,8 +122,7 @@ class Batcher:
             job.shape = model.shape_of(job.inputs)
         self._queue.append(job)
         self._queued_rows += rows
-        if not self._scheduled:
-            self._wake()
+        self._wake()
 
     @property
     def idle(self) -> bool:
@@ -231,7 +228,7 @@ class Batcher:
         given = Given(outputs, len(call.jobs) > 1)
         first = 0
         for place, job in enumerate(call.jobs):
-            if not (faults and _told(job, faults[place])):
+            if not (job.gone or (faults and _told(job, faults[place]))):
                 job.answered(given, first)
             first += job.rows
         self._done_at = self._clock()
@@ -239,7 +236,8 @@ class Batcher:
     def _failed(self, jobs: list[Job], error: Exception) -> None:
         """One poisoned request fails alone: the others of its batch run again, each by itself."""
         if len(jobs) == 1:
-            jobs[0].failed(error)
+            if not jobs[0].gone:
+                jobs[0].failed(error)
             return
         for job in reversed(jobs):
             job.alone = True

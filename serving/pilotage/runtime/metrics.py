@@ -75,9 +75,6 @@ class Metrics:
         # Zeros are there from the first scrape on, so that a pod without traffic is seen.
         self._by_code: dict[int, int] = defaultdict(int, {200: 0})
         self._answered: dict[int, array[float]] = defaultdict(lambda: array("d"))  # seconds by code, to be counted
-        self._good = self._answered[200]
-        self.answered_well = self._good.append
-        """Count an answer with code 200 for which the model `ran`, as `answered` does."""
         self._by_reason: dict[str, int] = defaultdict(int, dict.fromkeys(_REASONS, 0))
         self._codes = Counts(families.REQUESTS, common)
         self._reasons = Counts(families.SHED, common)
@@ -104,8 +101,6 @@ class Metrics:
         """Count one call of the model."""
         self._batch_rows.add(rows)
         self._model_seconds += seconds
-        if len(self._good) >= _TOGETHER:
-            self._collect()
 
     def shed(self, reason: str) -> None:
         """Count a request that was given up before the model ran."""

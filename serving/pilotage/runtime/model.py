@@ -63,10 +63,10 @@ class Model:
 
     def refusals(self, inputs: Arrays, rows: Sequence[int]) -> list[Refused | None]:
         """For each of the requests whose rows these are, why the contract does not take it; [] when all are taken."""
-        if self._door.is_good(inputs):
-            return []
         starts = [0] if not self.batchable else list(accumulate(rows[:-1], initial=0))
         found = self._door.check(inputs, starts)
+        if not found:
+            return []
         refused: list[Refused | None] = [None] * len(rows)
         for refusal in found:
             request = bisect_right(starts, refusal.row) - 1

@@ -44,17 +44,14 @@ class Shared:
         now = monotonic()
         for connection in [c for c in self.connections if c.deadline < now]:
             connection.expire(now)
-        for connection in self.connections:
-            if connection.old_at < now:
-                connection.at_rest = False
 
 
 class Connection(asyncio.Protocol):
     """Reads, has answered, writes.
 
-    `at_rest`: nothing is half read, nobody waits but for the answer that is being made, and it has no reason to end.
-    Then what comes next is answered by the shortest way. `deadline` is when the state that it is in has lasted too
-    long, `old_at` when it ought to end with an answer.
+    `at_rest`: nothing is half read, nobody waits but for the answer that is being made, and nothing but its age could
+    end it. Then what comes next is answered by the shortest way. `deadline` is when the state that it is in has lasted
+    too long.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -69,13 +66,13 @@ class Connection(asyncio.Protocol):
         self._ending = False  # the last answer is written
         self._client_done = False
         self.at_rest = False
-        self.deadline = self.old_at = 0.0
+        self.deadline = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         now = monotonic()
         self.deadline = now + self._limits.unused_seconds
-        self.old_at = now + self._limits.connection_seconds * random.uniform(0.8, 1.2)
+        self._old_at = now + self._limits.connection_seconds * random.uniform(0.8, 1.2)
         # Beyond the cap one is still told so, and probes are answered; beyond twice the cap there is only the door.
         self._surplus = len(self._shared.connections) >= self._limits.max_connections
         if len(self._shared.connections) >= 2 * self._limits.max_connections:
@@ -188,7 +185,7 @@ class Connection(asyncio.Protocol):
     def _settle(self) -> None:
         busy = self._pending or self._read_paused or self._write_paused or self._reader.in_message
         last = self._reader.refused or self._client_done or self._ending or self._surplus or self._shared.draining
-        self.at_rest = not (busy or last or self.old_at < monotonic())
+        self.at_rest = not (busy or last)
 
     def _ask(self, request: Request) -> None:
         route: Route = request.head.route
@@ -209,18 +206,10 @@ class Connection(asyncio.Protocol):
 
     def answered(self, request: Request, answer: Answer) -> None:
         """The model's answer, in a later turn of the loop."""
-        shared = self._shared
-        if self.at_rest and answer.status == 200 and request.head.keep_alive:
+        if self.at_rest and request.head.keep_alive and request.arrived <= self._old_at:
             self._asking = None
-            self._transport.write(shared.writer.render(request.head, answer, close=False))
-            metrics, access = shared.metrics, shared.access
-            seconds = monotonic() - request.arrived
-            metrics.in_flight -= 1
-            metrics.answered_well(seconds)
-            if access.good:
-                access.answered(200, seconds, "rest", answer.about)
-            else:
-                access.good_left_out += 1
+            self._transport.write(self._shared.writer.render(request.head, answer, close=False))
+            self._count(answer, monotonic() - request.arrived)
         elif not self._transport.is_closing():  # else its client has left, and is still to be counted as that
             self._asking = None
             self._answer(request, answer)
@@ -230,18 +219,21 @@ class Connection(asyncio.Protocol):
         now = monotonic()
         shared, head = self._shared, request.head
         close = not head.keep_alive or request.refusal is not None
-        if shared.draining or self._surplus or self.old_at < now:  # a reason to end with a good answer
+        if shared.draining or self._surplus or request.arrived > self._old_at:  # a reason to end with a good answer
             close = close or not (self._pending or self._reader.in_message)
         self._transport.write(shared.writer.render(head, answer, close=close))
         if head.route.infers:
-            seconds = now - request.arrived
-            shared.metrics.answered(answer.status, seconds)
-            shared.metrics.in_flight -= 1
-            shared.access.answered(answer.status, seconds, "rest", answer.about, answer.error)
+            self._count(answer, now - request.arrived)
         if close:
             self._end()
         else:
             self._restart_clock(now)
+
+    def _count(self, answer: Answer, seconds: float) -> None:
+        shared = self._shared
+        shared.metrics.in_flight -= 1
+        shared.metrics.answered(answer.status, seconds)
+        shared.access.answered(answer.status, seconds, "rest", answer.about, answer.error)
 
     def _end(self) -> None:
         """Nothing more is answered: say so to the client, then wait for it to close first."""

@@ -75,8 +75,6 @@ class Call(Job, kw_only=True):
 
     def answered(self, given: Given, first: int) -> None:
         """Tell the client."""
-        if self.gone:
-            return
         rest, wanted = self.rest, self.wanted
         try:
             body, json_length = rest.codec.encode(self.name, rest.version, wanted, given, first, self.rows)
@@ -96,5 +94,4 @@ class Call(Job, kw_only=True):
 
     def failed(self, error: Exception) -> None:
         """Tell the client why there is no answer."""
-        if not self.gone:
-            self.client.answered(self.request, refused(self.rest.dataplane.worded(error), self.wanted))
+        self.client.answered(self.request, refused(self.rest.dataplane.worded(error), self.wanted))

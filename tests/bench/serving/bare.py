@@ -12,7 +12,7 @@ from typing import Any
 from pilotage.cli import main
 from pilotage.runtime.metrics import Metrics
 
-COUNTING = ("answered", "answered_well", "waited", "ran", "note", "shed")
+COUNTING = ("answered", "waited", "ran", "note", "shed")
 
 _make = Metrics.__init__
 

@@ -192,6 +192,17 @@ def test_the_answer_to_a_request_that_came_by_itself_is_looked_at_whole(mixes_ro
     assert bench.counted.noted == 2
 
 
+@pytest.mark.parametrize("value", [1, NAN, POISON])
+def test_who_leaves_while_the_model_runs_is_told_nothing(value: float) -> None:
+    bench = Bench(seconds_per_row=0.02)
+    job = Asked({"x": np.full((1, 2), value, dtype=np.float32)}, bench.now, None, number=0, bench=bench)
+    bench.batcher.submit(job)
+    bench.turn()
+    job.gone = True
+    bench.settle()
+    assert (bench.calls, bench.outcomes) == ([1], {})
+
+
 def test_what_the_contract_refuses_fails_alone_with_the_row_of_its_own_request() -> None:
     age = Feature("age", 0.0, 120.0, False, refuse=True)
     contract = Contract((Tensor("x", "FP32", (-1, 2), (age, Feature("b", None, None, True))),), CONTRACT.outputs)

@@ -1,6 +1,6 @@
 """The access log: a line for some of the answers, never more than so many a second.
 
-An answer that gets no line is only counted. The server's tick, once a second, refills what may be
+An answer that gets no line costs the look at one integer. The server's tick, once a second, refills what may be
 written and says how much was left out.
 """
 
@@ -40,9 +40,8 @@ class AccessLog:
         self._write = write
         self._now = now
         self._per_second, self._errors_per_second = per_second, errors_per_second
-        self.good, self._errors = per_second, errors_per_second  # lines that may still be written in this second
-        self.good_left_out = self._errors_left_out = 0
-        """Whoever has a good answer while there is no line for it in `good` may count it here, and is done."""
+        self._good, self._errors = per_second, errors_per_second  # lines that may still be written in this second
+        self._good_left_out = self._errors_left_out = 0
 
     def answered(
         self,
@@ -58,10 +57,10 @@ class AccessLog:
         the sentence that the caller got.
         """
         if code < 400:
-            if not self.good:
-                self.good_left_out += 1
+            if not self._good:
+                self._good_left_out += 1
                 return
-            self.good -= 1
+            self._good -= 1
         else:
             if not self._errors:
                 self._errors_left_out += 1
@@ -69,14 +68,14 @@ class AccessLog:
             self._errors -= 1
         if not self._write(self._line(code, seconds, transport, request, error)):
             if code < 400:
-                self.good_left_out += 1
+                self._good_left_out += 1
             else:
                 self._errors_left_out += 1
 
     def tick(self) -> None:
         """A second is over: say what it left out, and begin anew."""
-        self.good, self._errors = self._per_second, self._errors_per_second
-        if not (self.good_left_out or self._errors_left_out):
+        self._good, self._errors = self._per_second, self._errors_per_second
+        if not (self._good_left_out or self._errors_left_out):
             return
         said = json_line(
             {
@@ -84,13 +83,13 @@ class AccessLog:
                 "level": "info",
                 "logger": LOGGER,
                 "message": "answers without a line of their own",
-                "good": self.good_left_out,
+                "good": self._good_left_out,
                 "errors": self._errors_left_out,
                 **self._who,
             }
         )
         if self._write(said):
-            self.good_left_out = self._errors_left_out = 0
+            self._good_left_out = self._errors_left_out = 0
 
     def _line(self, code: int, seconds: float, transport: str, request: Request | None, error: str) -> bytes:
         line: dict[str, object] = {

@@ -99,12 +99,10 @@ class Inference:
         call = self._call
         deadline = call.deadline
         if request.timeout is not None:
-            asked = call.arrived + request.timeout
-            deadline = asked if deadline is None else min(asked, deadline)
-        self._asked = asked_for = _Asked(
-            request.inputs, call.arrived, deadline, inference=self, model=model, request=request
-        )
-        self._service.dataplane.submit(asked_for)
+            end = call.arrived + request.timeout
+            deadline = end if deadline is None else min(end, deadline)
+        self._asked = _Asked(request.inputs, call.arrived, deadline, inference=self, model=model, request=request)
+        self._service.dataplane.submit(self._asked)
 
     def refuse(self, told: ProtocolError) -> None:
         """There is no answer but this."""
@@ -153,12 +151,10 @@ class _Asked(Job, kw_only=True):
     request: InferRequest
 
     def answered(self, given: Given, first: int) -> None:
-        if not self.gone:
-            self.inference.answered(self, given.part(first, self.rows))
+        self.inference.answered(self, given.part(first, self.rows))
 
     def failed(self, error: Exception) -> None:
-        if not self.gone:
-            self.inference.failed(error)
+        self.inference.failed(error)
 
 
 def _reply(call: Call, message: Any) -> None:
